@@ -1,0 +1,98 @@
+// Package libcontainer tells the story of a container: create, start, run,
+// kill, delete, state, list. It owns the order of things and nothing else:
+// what a bundle means is decided in bundle and plan, what the container's
+// init does in compile, how it is started in launch, where it is counted in
+// cgroup2, and what is remembered in store.
+//
+// Its callers are the commands of the root package; it prints nothing and
+// never exits.
+package libcontainer
+
+import (
+	"time"
+)
+
+// Runtime is what every operation needs to know of the operator's settings.
+type Runtime struct {
+	// Root is the state directory, absolute.
+	Root string
+	// CgroupsRoot is the cgroup below which containers get theirs,
+	// relative to the cgroup2 mount.
+	CgroupsRoot string
+	// CgroupsLeaf is the name of the cgroup that holds a container's processes.
+	CgroupsLeaf string
+	// Trace, if set, is told what is done, step by step (--debug).
+	Trace func(format string, args ...any)
+	// Warn, if set, is told what went wrong without failing the operation.
+	Warn func(format string, args ...any)
+}
+
+// CreateOptions are the wishes of a caller of Create beyond the bundle.
+type CreateOptions struct {
+	ID            string
+	Bundle        string // directory, relative to the working directory or absolute
+	PidFile       string // where to write init's pid; empty for nowhere
+	ConsoleSocket string // AF_UNIX socket that is sent the terminal
+	PidfdSocket   string // AF_UNIX socket that is sent init's pidfd
+	NoPivot       bool   // MS_MOVE and chroot instead of pivot_root
+	NoNewKeyring  bool   // keep the caller's session keyring
+	PreserveFDs   int    // descriptors 3 to 3+N-1 are handed on
+	Annotations   map[string]string
+}
+
+// RunOptions are those of Create and what becomes of the container.
+type RunOptions struct {
+	CreateOptions
+	Detach      bool // return as soon as the program runs
+	Keep        bool // do not delete the container when it has ended
+	NoSubreaper bool // do not adopt the container's orphans
+}
+
+// KillOptions say whom a signal is for.
+type KillOptions struct {
+	All bool // every process of the container instead of init alone
+}
+
+// DeleteOptions say how far Delete may go.
+type DeleteOptions struct {
+	// Force kills what runs and removes what is half made; an unknown id is success.
+	Force bool
+}
+
+// Status is the status of a container as the runtime-spec names it.
+type Status string
+
+// The statuses of the runtime-spec, and paused, which engines know.
+const (
+	Creating Status = "creating"
+	Created  Status = "created"
+	Running  Status = "running"
+	Paused   Status = "paused"
+	Stopped  Status = "stopped"
+)
+
+// State is what `state` and `list` print: runc's fields in runc's order, and
+// the object mesoc.
+type State struct {
+	OCIVersion  string            `json:"ociVersion"`
+	ID          string            `json:"id"`
+	Pid         int               `json:"pid"`
+	Status      Status            `json:"status"`
+	Bundle      string            `json:"bundle"`
+	Rootfs      string            `json:"rootfs"`
+	Created     time.Time         `json:"created"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+	Owner       string            `json:"owner"`
+	Mesoc       *Extension        `json:"mesoc,omitempty"`
+}
+
+// Extension is what mesoc knows of a container beyond runc's fields.
+type Extension struct {
+	Cgroup *CgroupPaths `json:"cgroup,omitempty"`
+}
+
+// CgroupPaths are a container's two cgroups, relative to the cgroup2 mount.
+type CgroupPaths struct {
+	Path string `json:"path"`
+	Leaf string `json:"leaf"`
+}

@@ -1,0 +1,111 @@
+package program
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// Print writes the program for people, one line a step:
+//
+//	step 12: mkdirat($dev, "shm", 0755) = $shm    # make /dev/shm; EEXIST: go on
+func (p *Program) Print(w io.Writer) error {
+	var sb strings.Builder
+	for i := range p.ops {
+		sb.WriteString(p.Line(i))
+		sb.WriteByte('\n')
+	}
+	_, err := io.WriteString(w, sb.String())
+	return err
+}
+
+// Line is step i as Print writes it, without the newline.
+func (p *Program) Line(i int) string {
+	op := p.ops[i]
+	var sb strings.Builder
+	fmt.Fprintf(&sb, "step %d: ", i)
+	switch op.kind {
+	case Call:
+		name := syscallName(op.nr)
+		sb.WriteString(name)
+		sb.WriteByte('(')
+		for j := range op.nargs {
+			if j > 0 {
+				sb.WriteString(", ")
+			}
+			sb.WriteString(p.arg(op.args[j], name))
+		}
+		sb.WriteByte(')')
+	case Check:
+		fmt.Fprintf(&sb, "check *%s & %#x == %#x else %s", p.arg(op.args[0], ""),
+			op.args[1].value, op.args[2].value, errnoName(int64(op.args[3].value)))
+	case Store32, Store64:
+		fmt.Fprintf(&sb, "*%s := %s", p.arg(op.args[0], ""), p.arg(op.args[1], ""))
+	}
+	if op.keep != 0 {
+		sb.WriteString(" = " + p.cell(op.keep))
+	}
+	if op.hasWant {
+		fmt.Fprintf(&sb, " want %d", op.want)
+	}
+	sb.WriteString("  # " + op.What)
+	for _, r := range op.rules {
+		sb.WriteString("; " + errnoName(int64(r.errno)))
+		switch {
+		case r.again:
+			sb.WriteString(": again")
+		case r.label != nil:
+			fmt.Fprintf(&sb, ": to step %d", r.label.index)
+		default:
+			sb.WriteString(": go on")
+		}
+	}
+	return sb.String()
+}
+
+func (p *Program) cell(c Cell) string {
+	if uint64(c) == p.base+offReport {
+		return "$report"
+	}
+	if n, ok := p.names[Addr(c)]; ok {
+		return "$" + n
+	}
+	return fmt.Sprintf("$%#x", uint64(c)-p.base)
+}
+
+// arg prints one argument. Numbers that stand for no name of ours are printed
+// as the kernel's documents would write them: small ones in decimal, flags in hex.
+func (p *Program) arg(a Arg, call string) string {
+	if a.isCell {
+		return p.cell(Cell(a.value))
+	}
+	if n, ok := p.names[Addr(a.value)]; ok {
+		if _, isInput := p.inputs[n]; isInput || !strings.HasPrefix(n, `"`) {
+			return "&" + n
+		}
+		return n
+	}
+	switch {
+	case a.value == p.base+offReport:
+		return "&report"
+	case a.value >= p.base+offData && a.value < p.base+offData+uint64(len(p.data)):
+		return fmt.Sprintf("&data[%#x]", a.value-p.base-offData)
+	case int64(a.value) == atFDCWD:
+		return "AT_FDCWD"
+	case int64(a.value) < 0 && int64(a.value) > -4096, a.value < 4096 && !strings.HasPrefix(call, "mk"):
+		return strconv.FormatInt(int64(a.value), 10)
+	}
+	return fmt.Sprintf("%#x", a.value)
+}
+
+const atFDCWD = -100
+
+// quote quotes a string of the program, cut where it would fill the screen.
+func quote(s string) string {
+	const most = 120
+	if len(s) > most {
+		return strconv.Quote(s[:most]) + "..."
+	}
+	return strconv.Quote(s)
+}

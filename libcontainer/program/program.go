@@ -1,0 +1,299 @@
+// Package program holds the list of operations that a container's init makes:
+// the form it has while it is written (Builder), the form it has in memory
+// when it is run (Encode), and the form that people read (Print).
+//
+// A program is built by package compile (and by launch, for the few calls
+// between clone and exec), encoded by the parent into a sealed memfd, and run
+// by package stage in the child. It is pure data: nothing here makes a system
+// call, and nothing here knows what a container is.
+package program
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// The image, as the stage maps it. All numbers are in host byte order.
+//
+//	0x000  u64 magic
+//	0x008  u64 number of operations
+//	0x010  u64 offset of the first operation from the start of the image
+//	0x018  u64 report descriptor: where a failure is written
+//	0x020  u64 added to the index of a failing operation in its report
+//	0x028  u64 room for the report
+//	0x040  data area
+//	...    operations, OpSize bytes each
+const (
+	// Magic says that a mapping holds an image that this stage understands.
+	Magic = 0x31_67_72_70_63_73_65_6d // "mescprg1"
+
+	// Base is where the stage maps an image, so that pointers in it are final
+	// when it is written: far from a static executable, its heap, Go's arenas
+	// and the stack on every architecture, and below 2^38 for arm64.
+	Base = 0x10_0000_0000
+
+	// MaxSize is the length that the stage maps: images are shorter.
+	MaxSize = 8 << 20
+
+	offMagic     = 0x00
+	offOps       = 0x08
+	offFirst     = 0x10
+	offReport    = 0x18
+	offIndexBase = 0x20
+	offScratch   = 0x28
+	offData      = 0x40
+
+	// OpSize is the length of one encoded operation.
+	OpSize = 128
+	// MaxRules is how many errno rules one operation can carry.
+	MaxRules = 6
+	// MaxAgain bounds how often an Again rule repeats one operation.
+	MaxAgain = 128
+)
+
+// Kind says what an operation does.
+type Kind uint32
+
+// The kinds of operations. The set is closed: what needs thinking is thought
+// in the parent.
+const (
+	// Call makes system call Nr with Args.
+	Call Kind = iota
+	// Check compares eight bytes of memory: (*Args[0] & Args[1]) == Args[2],
+	// else the operation ends with errno Args[3].
+	Check
+	// Store32 writes the low half of Args[1] to the address Args[0].
+	Store32
+	// Store64 writes Args[1] to the address Args[0].
+	Store64
+)
+
+// Errno classes that rules may name beside real numbers.
+const (
+	// OK is the class of success.
+	OK unix.Errno = 0
+	// AnyErrno is the class of every failure.
+	AnyErrno unix.Errno = 0xffff
+)
+
+// Addr is an address in the image, final as soon as it is handed out.
+type Addr uint64
+
+// Arg is an argument of an operation: a number, or what a cell holds when the
+// operation runs.
+type Arg struct {
+	value  uint64
+	isCell bool
+}
+
+// Const is the argument n.
+func Const[T ~int | ~int32 | ~int64 | ~uint | ~uint32 | ~uint64 | ~uintptr | ~uint16](n T) Arg {
+	return Arg{value: uint64(n)}
+}
+
+// Cell is eight bytes of the data area that operations keep results in and
+// take arguments from.
+type Cell Addr
+
+// Arg is the argument "what the cell holds".
+func (c Cell) Arg() Arg { return Arg{value: uint64(c), isCell: true} }
+
+// Arg is the argument "this address".
+func (a Addr) Arg() Arg { return Arg{value: uint64(a)} }
+
+// rule is one answer to an outcome.
+type rule struct {
+	errno unix.Errno
+	again bool
+	next  bool
+	label *Label
+}
+
+// Label is a place ahead in a program that rules skip to.
+type Label struct {
+	index int // -1 until placed
+}
+
+// Op is one operation. Its methods amend it and return it, for chaining.
+type Op struct {
+	What string // "mount tmpfs on /dev": what failed, when it fails
+
+	kind    Kind
+	nr      uint32
+	args    [6]Arg
+	nargs   int
+	keep    Cell
+	want    int64
+	hasWant bool
+	rules   []rule
+}
+
+// Keep puts the result of a successful call into the cell.
+func (o *Op) Keep(c Cell) *Op { o.keep = c; return o }
+
+// Want makes any other result than n a failure with EPROTO: a short write, a
+// peer that has gone.
+func (o *Op) Want(n int64) *Op { o.want, o.hasWant = n, true; return o }
+
+// Ignore goes on after the errnos given.
+func (o *Op) Ignore(errnos ...unix.Errno) *Op {
+	for _, e := range errnos {
+		o.rules = append(o.rules, rule{errno: e, next: true})
+	}
+	return o
+}
+
+// Again repeats the operation after the errnos given, MaxAgain times at most.
+func (o *Op) Again(errnos ...unix.Errno) *Op {
+	for _, e := range errnos {
+		o.rules = append(o.rules, rule{errno: e, again: true})
+	}
+	return o
+}
+
+// Skip goes to the label after the errnos given; OK stands for success.
+func (o *Op) Skip(l *Label, errnos ...unix.Errno) *Op {
+	for _, e := range errnos {
+		o.rules = append(o.rules, rule{errno: e, label: l})
+	}
+	return o
+}
+
+// Program is a finished list of operations and their data. It is immutable
+// but for the inputs, which Encode fills in.
+type Program struct {
+	base   uint64
+	ops    []*Op
+	data   []byte
+	inputs map[string]Cell
+	names  map[Addr]string
+	labels []*Label
+}
+
+// Len is the number of operations.
+func (p *Program) Len() int { return len(p.ops) }
+
+// What describes operation i, or is empty if there is none.
+func (p *Program) What(i int) string {
+	if i < 0 || i >= len(p.ops) {
+		return ""
+	}
+	return p.ops[i].What
+}
+
+// Inputs are the names of the cells that Encode fills in.
+func (p *Program) Inputs() map[string]Cell { return p.inputs }
+
+// Image is a program ready to run.
+type Image struct {
+	// Report is the descriptor that a failing stage writes {index, errno} to.
+	Report int
+	// IndexBase is added to the index, to tell one program's reports from another's.
+	IndexBase uint32
+	// Inputs are the values of the input cells, descriptors as a rule. Every
+	// input of the program must be there.
+	Inputs map[string]uint64
+	// Fault, if set, makes one step fail without being run; for tests.
+	Fault *Fault
+}
+
+// Fault is a failure to order.
+type Fault struct {
+	Step  int
+	Errno unix.Errno
+}
+
+// Encode writes the image. It returns an error if an input has no value, a
+// rule list is too long, a label was never placed, or the image would exceed MaxSize.
+func (p *Program) Encode(in Image) ([]byte, error) {
+	first := (offData + len(p.data) + 15) &^ 15
+	size := first + len(p.ops)*OpSize
+	if size > MaxSize {
+		return nil, fmt.Errorf("encode program of %d bytes: more than %d", size, MaxSize)
+	}
+	img := make([]byte, size)
+	le := binary.NativeEndian
+	le.PutUint64(img[offMagic:], Magic)
+	le.PutUint64(img[offOps:], uint64(len(p.ops)))
+	le.PutUint64(img[offFirst:], uint64(first))
+	le.PutUint64(img[offReport:], uint64(in.Report))
+	le.PutUint64(img[offIndexBase:], uint64(in.IndexBase))
+	copy(img[offData:], p.data)
+	for name, cell := range p.inputs {
+		v, ok := in.Inputs[name]
+		if !ok {
+			return nil, fmt.Errorf("encode program: input %s has no value", name)
+		}
+		le.PutUint64(img[uint64(cell)-p.base:], v)
+	}
+	for i, op := range p.ops {
+		if in.Fault != nil && in.Fault.Step == i {
+			op = faulty(p, in.Fault.Errno)
+		}
+		if err := op.encode(img[first+i*OpSize:][:OpSize], i); err != nil {
+			return nil, err
+		}
+	}
+	return img, nil
+}
+
+// faulty is an operation that always fails with errno e: a comparison of the
+// magic number with nothing.
+func faulty(p *Program, e unix.Errno) *Op {
+	return &Op{kind: Check, nargs: 4, args: [6]Arg{{value: p.base + offMagic}, {value: 0}, {value: 1}, {value: uint64(e)}}}
+}
+
+// The flags of an encoded operation; the number of rules stands above them.
+const (
+	flagWant    = 1 << 0
+	rulesShift  = 8
+	jumpAgain   = -1
+	errnoAnyRaw = -1
+)
+
+func (o *Op) encode(b []byte, index int) error {
+	le := binary.NativeEndian
+	var cells, flags uint32
+	for i, a := range o.args {
+		if a.isCell {
+			cells |= 1 << i
+		}
+		le.PutUint64(b[16+8*i:], a.value)
+	}
+	if o.hasWant {
+		flags |= flagWant
+	}
+	if len(o.rules) > MaxRules {
+		return fmt.Errorf("encode step %d (%s): %d rules, more than %d", index, o.What, len(o.rules), MaxRules)
+	}
+	flags |= uint32(len(o.rules)) << rulesShift
+	le.PutUint32(b[0:], uint32(o.kind))
+	le.PutUint32(b[4:], o.nr)
+	le.PutUint32(b[8:], cells)
+	le.PutUint32(b[12:], flags)
+	le.PutUint64(b[64:], uint64(o.keep))
+	le.PutUint64(b[72:], uint64(o.want))
+	for i, r := range o.rules {
+		errno, jump := int32(r.errno), int32(0)
+		if r.errno == AnyErrno {
+			errno = errnoAnyRaw
+		}
+		switch {
+		case r.again:
+			jump = jumpAgain
+		case r.label != nil:
+			if r.label.index < 0 {
+				return fmt.Errorf("encode step %d (%s): it skips to a label that is nowhere", index, o.What)
+			}
+			if r.label.index <= index {
+				return fmt.Errorf("encode step %d (%s): it skips back", index, o.What)
+			}
+			jump = int32(r.label.index - index - 1)
+		}
+		le.PutUint32(b[80+8*i:], uint32(errno))
+		le.PutUint32(b[84+8*i:], uint32(jump))
+	}
+	return nil
+}
