@@ -1,0 +1,131 @@
+#include "go_asm.h"
+#include "textflag.h"
+
+// entry is where the kernel enters the binary. The stack holds argc, the
+// pointers of argv, 0, those of envp, 0, and the auxiliary vector.
+//
+// A stage is run here and now, without a Go runtime. Any other start goes on
+// to the runtime's own entry, with GOMAXPROCS=1 and GOGC=off put before the
+// environment: a command is over before a second processor or the collector
+// pays. A variable that the environment has already is left alone, since the
+// runtime takes the first of a name.
+//
+// Only argc and argv are moved, down by two words to make room, so that envp
+// and the auxiliary vector (AT_SECURE, the vDSO) stay what the kernel wrote,
+// and the stack stays aligned to 16 bytes.
+TEXT ·entry(SB),NOSPLIT|NOFRAME,$0
+	MOVQ	0(SP), AX		// argc
+	LEAQ	16(SP)(AX*8), BX	// envp
+	CMPQ	AX, $2
+	JCS	command
+	MOVQ	8(SP), SI		// argv[0]: 8 bytes are there, the stack ends with zeros
+	MOVQ	$0x6e692d636f73656d, CX	// "mesoc-in"
+	CMPQ	CX, (SI)
+	JNE	command
+	CMPW	8(SI), $0x7469		// "it"
+	JNE	command
+	CMPB	10(SI), $0
+	JNE	command
+
+	// A stage: argv[1] is the number of the descriptor.
+	MOVQ	16(SP), SI
+	XORL	R8, R8
+	CMPB	(SI), $0
+	JEQ	noImage
+
+digit:
+	MOVBLZX	(SI), CX
+	TESTL	CX, CX
+	JZ	map
+	SUBL	$48, CX
+	CMPL	CX, $9
+	JHI	noImage
+	LEAQ	(R8)(R8*4), R8
+	LEAQ	(CX)(R8*2), R8
+	ADDQ	$1, SI
+	JMP	digit
+
+map:
+	MOVQ	$const_imageBase, DI
+	MOVQ	$const_imageSize, SI
+	MOVL	$const_mapProt, DX
+	MOVL	$const_mapFlags, R10
+	XORL	R9, R9
+	MOVL	$const_sysMmap, AX
+	SYSCALL
+	MOVQ	$const_imageBase, R12
+	CMPQ	AX, R12
+	JNE	noImage
+	JMP	·interpret(SB)
+
+noImage:
+	MOVL	$const_exitNoImage, DI
+	MOVL	$const_sysExitGroup, AX
+	SYSCALL
+	INT	$3
+	JMP	noImage
+
+	// A command: which of the two variables does the environment have?
+command:
+	MOVL	$(const_addedMaxProcs|const_addedGC), R8
+	MOVQ	BX, DI
+	MOVQ	$0x4f525058414d4f47, DX	// "GOMAXPRO"
+
+variable:
+	MOVQ	(DI), SI
+	ADDQ	$8, DI
+	TESTQ	SI, SI
+	JZ	scanned
+	MOVL	(SI), CX
+	CMPL	CX, $0x43474f47		// "GOGC"
+	JEQ	gogc
+	CMPQ	(SI), DX
+	JNE	variable
+	MOVL	8(SI), CX
+	ANDL	$0xffffff, CX
+	CMPL	CX, $0x3d5343		// "CS="
+	JNE	variable
+	ANDL	$~const_addedMaxProcs, R8
+	JMP	variable
+
+gogc:
+	CMPB	4(SI), $0x3d		// "="
+	JNE	variable
+	ANDL	$~const_addedGC, R8
+	JMP	variable
+
+	// Both, one (twice, for the alignment), or none of ours goes before envp.
+scanned:
+	MOVL	R8, ·added(SB)
+	LEAQ	maxProcs<>(SB), CX
+	LEAQ	gcOff<>(SB), DX
+	TESTL	$const_addedMaxProcs, R8
+	CMOVQEQ	DX, CX
+	TESTL	$const_addedGC, R8
+	CMOVQEQ	CX, DX
+	TESTL	R8, R8
+	JZ	start
+	MOVQ	SP, SI
+	LEAQ	-16(SP), DI
+	MOVQ	DI, SP
+
+move:
+	MOVQ	(SI), R9
+	MOVQ	R9, (DI)
+	ADDQ	$8, SI
+	ADDQ	$8, DI
+	CMPQ	SI, BX
+	JNE	move
+	MOVQ	CX, -16(BX)
+	MOVQ	DX, -8(BX)
+
+start:
+	JMP	_rt0_amd64_linux(SB)
+
+DATA maxProcs<>+0(SB)/8, $"GOMAXPRO"
+DATA maxProcs<>+8(SB)/8, $"CS=1\x00\x00\x00\x00"
+GLOBL maxProcs<>(SB), RODATA|NOPTR, $16
+
+DATA gcOff<>+0(SB)/8, $"GOGC=off"
+DATA gcOff<>+8(SB)/8, $"\x00\x00\x00\x00\x00\x00\x00\x00"
+GLOBL gcOff<>(SB), RODATA|NOPTR, $16

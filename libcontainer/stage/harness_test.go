@@ -1,0 +1,344 @@
+//go:build linux
+
+package stage
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"syscall"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mesoc/mesoc/libcontainer/program"
+)
+
+// The descriptors that a subject's program finds after its prelude, whatever
+// way it was started; nothing else is open.
+const (
+	fdReport = 104
+	fdDir    = 105 // an empty directory
+	fdLast   = fdDir
+)
+
+// subject is a program under test.
+type subject struct {
+	*program.Builder
+	report, dir program.Cell
+	scratch     program.Addr // memory whose contents may differ: times, inodes
+	indexBase   uint32
+	fault       *program.Fault
+	damage      func(image []byte)
+}
+
+const scratchSize = 4096
+
+// newSubject starts a program with a prelude that makes the descriptors the
+// same for all ways of running it. preludeLen is its length.
+func newSubject() *subject {
+	b := program.NewBuilder(program.Base)
+	s := &subject{Builder: b, report: b.Input("report"), dir: b.Input("dir"), scratch: b.Space(scratchSize)}
+	b.Call("place report", unix.SYS_DUP3, s.report.Arg(), program.Const(fdReport), program.Const(0))
+	b.Store32("report there", program.Addr(b.Report()), program.Const(fdReport))
+	b.Call("place directory", unix.SYS_DUP3, s.dir.Arg(), program.Const(fdDir), program.Const(0))
+	b.Call("close low", unix.SYS_CLOSE_RANGE, program.Const(0), program.Const(fdReport-1), program.Const(0))
+	b.Call("close high", unix.SYS_CLOSE_RANGE, program.Const(fdLast+1), program.Const(uint32(1<<31-1)), program.Const(0))
+	return s
+}
+
+const preludeLen = 5
+
+// exit ends the program with that status.
+func (s *subject) exit(status int) {
+	s.Call("end", unix.SYS_EXIT_GROUP, program.Const(status))
+}
+
+// result is what a run of a program left behind.
+type result struct {
+	status syscall.WaitStatus
+	report []byte
+	memory []byte // nil where the memory is gone with the process
+	files  string // names and contents in the directory
+}
+
+// way is one way of running an image.
+type way struct {
+	name string
+	run  func(t testing.TB, image *os.File, report, dir *os.File, encode func(report, dir int) []byte) (syscall.WaitStatus, []byte)
+}
+
+// ways are all ways there are: two that show the memory afterwards, two that
+// are the real thing.
+func ways() []way {
+	w := []way{
+		{"twin", runTwin},
+		{"twin main", runHelper("twin", false)},
+	}
+	if Supported {
+		w = append(w, way{"assembly clone", runClone}, way{"assembly entry", runHelper("entry", true)})
+	}
+	return w
+}
+
+// run runs the subject in that way.
+func (s *subject) run(t testing.TB, w way) result {
+	t.Helper()
+	p := s.Program()
+	dirPath := t.TempDir()
+	dir, err := os.Open(dirPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	r, wr, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	image := memfd(t)
+	defer image.Close()
+
+	var res result
+	encode := func(report, dir int) []byte {
+		img, err := p.Encode(program.Image{Report: report, IndexBase: s.indexBase, Fault: s.fault,
+			Inputs: map[string]uint64{"report": uint64(report), "dir": uint64(dir)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.damage != nil {
+			s.damage(img)
+		}
+		if _, err := image.WriteAt(img, 0); err != nil {
+			t.Fatal(err)
+		}
+		return img
+	}
+	res.status, res.memory = w.run(t, image, wr, dir, encode)
+	wr.Close()
+	var buf bytes.Buffer
+	if _, err := buf.ReadFrom(r); err != nil {
+		t.Fatal(err)
+	}
+	res.report = buf.Bytes()
+	res.files = listing(t, dirPath)
+	s.forget(res.memory)
+	return res
+}
+
+// forget zeroes what may differ between two runs: the descriptors that were
+// put in, and the scratch area.
+func (s *subject) forget(memory []byte) {
+	if memory == nil {
+		return
+	}
+	for _, c := range []program.Cell{s.report, s.dir} {
+		clear(memory[uint64(c)-program.Base:][:8])
+	}
+	clear(memory[uint64(s.scratch)-program.Base:][:scratchSize])
+}
+
+// compare runs the subject in every way and returns the common result.
+func (s *subject) compare(t testing.TB) result {
+	t.Helper()
+	var first result
+	for i, w := range ways() {
+		res := s.run(t, w)
+		if i == 0 {
+			first = res
+			continue
+		}
+		name := w.name + " against " + ways()[0].name
+		if res.status != first.status {
+			t.Errorf("%s: status %#x, want %#x", name, res.status, first.status)
+		}
+		if !bytes.Equal(res.report, first.report) {
+			t.Errorf("%s: report %x, want %x", name, res.report, first.report)
+		}
+		if res.files != first.files {
+			t.Errorf("%s: files %s, want %s", name, res.files, first.files)
+		}
+		if res.memory != nil && !bytes.Equal(res.memory, first.memory) {
+			t.Errorf("%s: memory differs at %s", name, differences(res.memory, first.memory))
+		}
+	}
+	return first
+}
+
+func differences(a, b []byte) string {
+	var s string
+	for i := range a {
+		if i < len(b) && a[i] != b[i] && len(s) < 200 {
+			s += fmt.Sprintf("%#x: %#x, want %#x; ", i, a[i], b[i])
+		}
+	}
+	return s
+}
+
+func listing(t testing.TB, dir string) string {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s string
+	for _, e := range entries {
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s += fmt.Sprintf("%q: %q\n", e.Name(), data)
+	}
+	return s
+}
+
+func memfd(t testing.TB) *os.File {
+	t.Helper()
+	fd, err := unix.MemfdCreate("image", unix.MFD_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return os.NewFile(uintptr(fd), "image")
+}
+
+// mapShared maps an image at its place, so that what is written to it is seen
+// in the file.
+func mapShared(fd int, size int) (unsafe.Pointer, error) {
+	at, _, e := unix.Syscall6(unix.SYS_MMAP, program.Base, uintptr(size), unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_SHARED|unix.MAP_FIXED_NOREPLACE, uintptr(fd), 0)
+	if e != 0 {
+		return nil, e
+	}
+	return pointer(at), nil
+}
+
+// runClone runs the assembly in a child of Clone.
+func runClone(t testing.TB, image, report, dir *os.File, encode func(int, int) []byte) (syscall.WaitStatus, []byte) {
+	t.Helper()
+	img := encode(int(report.Fd()), int(dir.Fd()))
+	at, err := mapShared(int(image.Fd()), len(img))
+	if err != nil {
+		t.Fatal(err)
+	}
+	memory := unsafe.Slice((*byte)(at), len(img))
+	defer unix.Syscall(unix.SYS_MUNMAP, uintptr(at), uintptr(len(img)), 0)
+	pid, err := Clone(&CloneArgs{ExitSignal: uint64(unix.SIGCHLD)}, uintptr(at))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wait(t, pid), bytes.Clone(memory)
+}
+
+func wait(t testing.TB, pid int) syscall.WaitStatus {
+	t.Helper()
+	var status syscall.WaitStatus
+	for {
+		_, err := syscall.Wait4(pid, &status, 0, nil)
+		if err == nil {
+			return status
+		}
+		if err != syscall.EINTR {
+			t.Fatal(err)
+		}
+	}
+}
+
+// runTwin runs the twin in a child that shares the image's memory.
+func runTwin(t testing.TB, image, report, dir *os.File, encode func(int, int) []byte) (syscall.WaitStatus, []byte) {
+	t.Helper()
+	img := encode(4, 5)
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = []string{twinEnv + "=" + strconv.Itoa(len(img))}
+	status := runCommand(t, cmd, image, report, dir)
+	memory := make([]byte, len(img))
+	if _, err := image.ReadAt(memory, 0); err != nil {
+		t.Fatal(err)
+	}
+	return status, memory
+}
+
+// runHelper runs the image in a helper binary as launch would.
+func runHelper(which string, entry bool) func(testing.TB, *os.File, *os.File, *os.File, func(int, int) []byte) (syscall.WaitStatus, []byte) {
+	return func(t testing.TB, image, report, dir *os.File, encode func(int, int) []byte) (syscall.WaitStatus, []byte) {
+		t.Helper()
+		encode(4, 5)
+		cmd := &exec.Cmd{Path: helper(t, which, entry), Args: []string{Name, "3"}, Env: []string{}}
+		return runCommand(t, cmd, image, report, dir), nil
+	}
+}
+
+func runCommand(t testing.TB, cmd *exec.Cmd, image, report, dir *os.File) syscall.WaitStatus {
+	t.Helper()
+	cmd.ExtraFiles = []*os.File{image, report, dir}
+	cmd.Stderr = os.Stderr
+	err := cmd.Run()
+	if _, ok := err.(*exec.ExitError); err != nil && !ok {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.Sys().(syscall.WaitStatus)
+}
+
+// twinEnv makes this test binary run the image in descriptor 3 instead of tests.
+const twinEnv = "STAGE_TEST_TWIN"
+
+func twinProcess(size string) {
+	runtime.LockOSThread()
+	n, err := strconv.Atoi(size)
+	if err != nil {
+		panic(err)
+	}
+	at, err := mapShared(3, n)
+	if err != nil {
+		panic(err)
+	}
+	if load64(uintptr(at)) != imageMagic {
+		os.Exit(ExitBadImage)
+	}
+	index, errno := run(uintptr(at))
+	report(uintptr(at), index, errno)
+	syscall.RawSyscall(sysExitGroup, ExitFailed, 0, 0)
+}
+
+// helpers are the helper binaries, built at the first use.
+var helpers = struct {
+	dir   string
+	built map[string]string
+}{built: map[string]string{}}
+
+// helper returns the helper binary, with its entry point in the stage or not.
+func helper(t testing.TB, name string, entry bool) string {
+	t.Helper()
+	if path, ok := helpers.built[name]; ok {
+		return path
+	}
+	path := filepath.Join(helpers.dir, name)
+	args := []string{"build", "-o", path}
+	if entry {
+		args = append(args, "-ldflags=-E "+EntrySymbol)
+	}
+	cmd := exec.Command("go", append(args, "./testdata/helper")...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build helper: %v\n%s", err, out)
+	}
+	helpers.built[name] = path
+	return path
+}
+
+func TestMain(m *testing.M) {
+	if size := os.Getenv(twinEnv); size != "" {
+		twinProcess(size)
+	}
+	dir, err := os.MkdirTemp("", "stage")
+	if err != nil {
+		panic(err)
+	}
+	helpers.dir = dir
+	status := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(status)
+}
