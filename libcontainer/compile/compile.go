@@ -1,0 +1,163 @@
+// Package compile turns a Plan into a Program: the exact list of system calls
+// that the container's init makes between its birth and the execve of the
+// user's program, and the short programs that run hooks in its namespaces.
+//
+// It is called by libcontainer in the parent and is pure: it reads no file
+// and makes no system call, so that its programs can be golden files and can
+// be printed. What only the host can tell (does this directory exist, is that
+// source a file) is asked by the program itself, with a rule for each answer.
+//
+// A file a topic, in the order in which init goes through them: namespaces,
+// rootfs, mounts, devices, terminal, paths, identity, gate.
+package compile
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/mesoc/mesoc/libcontainer/plan"
+	"github.com/mesoc/mesoc/libcontainer/program"
+)
+
+// Inputs that the parent fills in before it hands the program over.
+const (
+	InputSync    = "sync"    // the parent's end of the dialogue
+	InputGate    = "gate"    // the listening socket that start connects to
+	InputConsole = "console" // the socket that is sent the terminal
+)
+
+// InputNamespace is the input that holds the descriptor of a joined namespace.
+func InputNamespace(typ string) string { return "ns:" + typ }
+
+// InputSource is the input that holds the prepared tree of a mount.
+func InputSource(destination string) string { return "source:" + destination }
+
+// What init tells its parent, in the second half of a message whose first
+// half is Tell.
+const (
+	Tell = 0xffffffff // no step has that index
+
+	ToldMounted = 1 // mounts are made, hooks may run, init waits
+	ToldReady   = 2 // everything is done, init stands at the gate
+	ToldMap     = 3 // a user namespace was made and wants its id maps, init waits
+	// ToldClone and more: init's process id was taken over by another one; the
+	// message's first half is TellPid and the second the new process id.
+	TellPid = 0xfffffffe
+)
+
+// ProcessName is what init calls itself until it becomes the user's program.
+const ProcessName = "mesoc-init"
+
+// Init is the program of a container's init and what must be true of the
+// process that runs it.
+type Init struct {
+	Program *program.Program
+	// CloneFlags are the namespaces that the process is born into.
+	CloneFlags uint64
+	// AfterGate is the index of the first step that runs once the gate is open.
+	AfterGate int
+}
+
+// writer is a program being written.
+type writer struct {
+	*program.Builder
+	plan *plan.Plan
+	sync program.Cell
+	root program.Cell // O_PATH descriptor of the container's root
+	how  map[openHow]program.Addr
+	stat program.Addr // room for one struct statx
+
+	sys   program.Cell // handle on /proc/sys, if there are sysctls
+	null  program.Cell // handle on the host's null device, if there are masks
+	empty program.Cell // the empty directory that masks directories
+	cwd   program.Cell // handle on the working directory
+	exe   program.Cell // address of the path that is executed
+	zero  program.Addr // eight zero bytes
+}
+
+// NewInit writes the program of a container's init.
+func NewInit(p *plan.Plan) (*Init, error) {
+	w := &writer{Builder: program.NewBuilder(program.Base), plan: p, how: map[openHow]program.Addr{}}
+	w.sync = w.Input(InputSync)
+	w.stat = w.Space(statxSize)
+	w.Name(w.stat, "statx")
+
+	w.harden()
+	flags := w.namespaces()
+	w.keyring()
+	w.procHandles()
+	w.nullDevice()
+	w.rootfs()
+	for i := range p.Mounts {
+		w.mount(&p.Mounts[i])
+	}
+	w.devices()
+	w.terminal()
+	if p.Hooks {
+		w.tell("tell the runtime that the mounts are made", ToldMounted)
+		w.wait("wait for the runtime's hooks")
+	}
+	w.names()
+	w.sysctls()
+	w.protectPaths()
+	w.changeRoot()
+	w.finishRootfs()
+	if p.Process != nil {
+		w.identity()
+		w.findProgram()
+	}
+	gate := w.gate()
+	return &Init{Program: w.Program(), CloneFlags: flags, AfterGate: gate}, nil
+}
+
+// harden makes init unreachable before anything else: it dies with its
+// parent, nothing can attach to it, and no descriptor that it was born with
+// survives an execve.
+func (w *writer) harden() {
+	w.prctl("set the parent death signal", unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL))
+	w.Call("mark descriptors close-on-exec", unix.SYS_CLOSE_RANGE,
+		program.Const(3+w.plan.PreserveFDs), program.Const(uint32(0xffffffff)), program.Const(unix.CLOSE_RANGE_CLOEXEC))
+	w.Call("set the process name", unix.SYS_PRCTL,
+		program.Const(unix.PR_SET_NAME), w.String(ProcessName).Arg())
+	w.Call("clear the umask", unix.SYS_UMASK, program.Const(0))
+	w.Call("make a session", unix.SYS_SETSID).Ignore(unix.EPERM)
+}
+
+func (w *writer) prctl(what string, option int, args ...uintptr) *program.Op {
+	list := make([]program.Arg, 5)
+	list[0] = program.Const(option)
+	for i := range 4 {
+		if i < len(args) {
+			list[i+1] = program.Const(args[i])
+		}
+	}
+	return w.Call(what, unix.SYS_PRCTL, list...)
+}
+
+// tell sends the parent a message.
+func (w *writer) tell(what string, code uint32) {
+	msg := w.Space(8)
+	w.PutUint32(msg, Tell)
+	w.PutUint32(msg+4, code)
+	w.write(what, w.sync, msg, 8)
+}
+
+// wait blocks until the parent has sent its one byte; a parent that is gone
+// reads as end of file, which is not one byte.
+func (w *writer) wait(what string) {
+	w.read(what, w.sync)
+}
+
+func (w *writer) read(what string, fd program.Cell) *program.Op {
+	return w.Call(what, unix.SYS_READ, fd.Arg(), w.Space(8).Arg(), program.Const(1)).Want(1).Again(unix.EINTR)
+}
+
+func (w *writer) write(what string, fd program.Cell, at program.Addr, n int) *program.Op {
+	return w.Call(what, unix.SYS_WRITE, fd.Arg(), at.Arg(), program.Const(n)).Want(int64(n)).Again(unix.EINTR)
+}
+
+func (w *writer) close(fd program.Cell) {
+	w.Call("close a handle", unix.SYS_CLOSE, fd.Arg())
+}
+
+// fdcell is a cell that holds no descriptor yet.
+func (w *writer) fdcell(name string) program.Cell { return w.Cell(name, ^uint64(0)) }

@@ -1,0 +1,226 @@
+package compile
+
+import (
+	"path"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mesoc/mesoc/libcontainer/plan"
+	"github.com/mesoc/mesoc/libcontainer/program"
+)
+
+// mount makes one mount of the config.
+func (w *writer) mount(m *plan.Mount) {
+	switch {
+	case m.Bind || m.IDMapped:
+		w.bind(m)
+	case m.Type == "cgroup" || m.Type == "cgroup2":
+		w.cgroupMount(m)
+	default:
+		w.filesystem(m)
+	}
+}
+
+// resolveFor is how a mount's destination is looked up. /proc and /sys must be
+// what they seem: if the image could send them elsewhere, every mask below
+// them would miss (CVE-2019-19921).
+func resolveFor(destination string) uint64 {
+	if destination == "/proc" || destination == "/sys" {
+		return noLinks
+	}
+	return inRoot
+}
+
+// readonlyLast says whether a file system is made read-only only at the end,
+// because mount points and devices are still made in it.
+func readonlyLast(m *plan.Mount) bool {
+	return m.Type == "tmpfs" && !m.Bind && m.Flags&unix.MS_RDONLY != 0
+}
+
+// filesystem mounts a new file system. It is mounted on ".", after an fchdir
+// to the handle: mount(2) knows every option that a file system ever had,
+// where fsconfig(2) cuts values at 255 bytes, and no path is resolved twice.
+func (w *writer) filesystem(m *plan.Mount) {
+	target := w.fdcell("target")
+	w.openDir(m.Destination, resolveFor(m.Destination), target)
+	flags := m.Flags
+	if readonlyLast(m) {
+		flags &^= unix.MS_RDONLY
+	}
+	inherit := m.Type == "tmpfs" && !hasOption(m.Data, "mode")
+	if inherit {
+		w.statx("look at "+m.Destination+" in the root", target, unix.STATX_MODE)
+	}
+	w.Call("enter "+m.Destination+" in the root", unix.SYS_FCHDIR, target.Arg())
+	done := w.Label()
+	op := w.mountCall("mount "+m.Type+" on "+m.Destination, m.Source, ".", m.Type, flags, m.Data)
+	if m.Type == "sysfs" && w.plan.UserMapped {
+		// Only the owner of the network namespace may mount sysfs.
+		op.Skip(done, program.OK).Ignore(unix.EPERM)
+		tree := w.fdcell("sysfs")
+		w.openTree("copy the mount of /sys", "/sys", true, tree)
+		w.mountSetattr("make /sys read-only", tree, true, unix.MOUNT_ATTR_RDONLY, 0, 0)
+		w.moveMount("bind /sys on "+m.Destination, tree, target)
+	}
+	w.Here(done)
+	if inherit {
+		w.inheritMode(m.Destination)
+	}
+	w.close(target)
+	if len(m.Propagation) > 0 {
+		w.propagate(m)
+	}
+}
+
+// inheritMode gives the root of a tmpfs the mode that the directory beneath
+// has, as the last statx found it: a tmpfs on /tmp stays sticky.
+func (w *writer) inheritMode(destination string) {
+	top := w.fdcell("top")
+	w.openat2("open "+destination+" in the root", w.root, below(destination), openHow{flags: dirHandle, resolve: inRoot}, top)
+	w.Call("keep the mode of "+destination, unix.SYS_FCHMODAT, top.Arg(), w.String(".").Arg(),
+		program.Cell(w.stat+statxMode).Arg())
+	w.close(top)
+}
+
+// propagate sets the propagation of a mount that stands.
+func (w *writer) propagate(m *plan.Mount) {
+	top := w.fdcell("top")
+	w.openat2("open "+m.Destination+" in the root", w.root, below(m.Destination), openHow{flags: handle, resolve: inRoot}, top)
+	w.setPropagation(m, top)
+	w.close(top)
+}
+
+func (w *writer) setPropagation(m *plan.Mount, tree program.Cell) {
+	for _, p := range m.Propagation {
+		w.mountSetattr("set the propagation of "+m.Destination, tree, p&unix.MS_REC != 0, 0, 0, uint64(p&^unix.MS_REC))
+	}
+}
+
+// bind mounts a file or directory of the host. The copy is finished while it
+// is detached, so that nobody sees it half done.
+func (w *writer) bind(m *plan.Mount) {
+	tree := w.fdcell("source")
+	if m.IDMapped {
+		tree = w.Input(InputSource(m.Destination))
+	} else {
+		w.openTree("open "+m.Source+" for "+m.Destination, m.Source, m.Recursive, tree)
+	}
+	w.attributes(m, tree)
+	target := w.fdcell("target")
+	w.openTarget(m, tree, target)
+	w.moveMount("mount "+m.Source+" on "+m.Destination, tree, target)
+	w.close(target)
+	// After the move: a mount takes part in the propagation of where it is put.
+	w.setPropagation(m, tree)
+	w.close(tree)
+}
+
+// attributes sets and clears what the options of a bind ask for. What they do
+// not mention stays, and with it what a user namespace may not clear.
+func (w *writer) attributes(m *plan.Mount, tree program.Cell) {
+	if m.Set|m.Clear != 0 {
+		w.mountSetattr("set "+attributeNames(m.Set, m.Clear)+" on "+m.Destination, tree, false, m.Set, m.Clear, 0)
+	}
+	if m.RecSet|m.RecClear != 0 {
+		w.mountSetattr("set "+attributeNames(m.RecSet, m.RecClear)+" recursively on "+m.Destination, tree, true, m.RecSet, m.RecClear, 0)
+	}
+}
+
+// openTarget opens the destination of a bind, making it what the source is:
+// a directory, or a file.
+func (w *writer) openTarget(m *plan.Mount, source, target program.Cell) {
+	done, file := w.Label(), w.Label()
+	rel, resolve := below(m.Destination), resolveFor(m.Destination)
+	w.openat2("open "+m.Destination+" in the root", w.root, rel, openHow{flags: handle, resolve: resolve}, target).
+		Skip(done, program.OK).Ignore(unix.ENOENT)
+	w.statx("look at "+m.Source, source, unix.STATX_TYPE)
+	w.isType("see whether "+m.Source+" is a directory", unix.S_IFDIR, unix.ENOTDIR).Skip(file, unix.ENOTDIR)
+	w.openDir(m.Destination, resolve, target)
+	w.skipTo(done)
+	w.Here(file)
+	w.makeFile(m.Destination, resolve, target)
+	w.Here(done)
+}
+
+// cgroupMount shows the container its cgroups. In a cgroup namespace that is
+// a new mount of cgroup2, whose root is the leaf; where that is refused, the
+// leaf itself is bound. In the runtime's own cgroup namespace a new mount
+// would set the options of the host's anew, so the host's tree is bound.
+func (w *writer) cgroupMount(m *plan.Mount) {
+	const flagMask = unix.MS_RDONLY | unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_RELATIME | unix.MS_NOATIME | unix.MS_NODIRATIME
+	cg := &w.plan.Cgroup
+	source := cg.Mount
+	target := w.fdcell("target")
+	w.openDir(m.Destination, resolveFor(m.Destination), target)
+	done := w.Label()
+	if w.plan.Namespace(unix.CLONE_NEWCGROUP) != nil {
+		source = path.Join(cg.Mount, cg.Path, cg.Leaf)
+		w.Call("enter "+m.Destination+" in the root", unix.SYS_FCHDIR, target.Arg())
+		w.mountCall("mount cgroup2 on "+m.Destination, "cgroup", ".", "cgroup2", m.Flags&flagMask, "").
+			Skip(done, program.OK).Ignore(unix.EPERM, unix.EBUSY)
+	}
+	tree := w.fdcell("cgroup")
+	w.openTree("open "+source+" for "+m.Destination, source, false, tree)
+	if set := attributesOf(m.Flags); set != 0 {
+		w.mountSetattr("set "+attributeNames(set, 0)+" on "+m.Destination, tree, false, set, 0, 0)
+	}
+	w.moveMount("mount "+source+" on "+m.Destination, tree, target)
+	w.close(tree)
+	w.Here(done)
+	w.close(target)
+	if len(m.Propagation) > 0 {
+		w.propagate(m)
+	}
+}
+
+// attributesOf translates the flags of mount(2) that say the same of one mount.
+func attributesOf(flags uintptr) uint64 {
+	var set uint64
+	for _, f := range [...]struct {
+		flag uintptr
+		attr uint64
+	}{{unix.MS_RDONLY, unix.MOUNT_ATTR_RDONLY}, {unix.MS_NOSUID, unix.MOUNT_ATTR_NOSUID},
+		{unix.MS_NODEV, unix.MOUNT_ATTR_NODEV}, {unix.MS_NOEXEC, unix.MOUNT_ATTR_NOEXEC},
+		{unix.MS_NODIRATIME, unix.MOUNT_ATTR_NODIRATIME}} {
+		if flags&f.flag != 0 {
+			set |= f.attr
+		}
+	}
+	return set
+}
+
+// attributeNames names mount attributes for an error message.
+func attributeNames(set, clear uint64) string {
+	var names []string
+	for _, a := range [...]struct {
+		attr    uint64
+		on, off string
+	}{{unix.MOUNT_ATTR_RDONLY, "ro", "rw"}, {unix.MOUNT_ATTR_NOSUID, "nosuid", "suid"},
+		{unix.MOUNT_ATTR_NODEV, "nodev", "dev"}, {unix.MOUNT_ATTR_NOEXEC, "noexec", "exec"},
+		{unix.MOUNT_ATTR_NODIRATIME, "nodiratime", "diratime"}, {unix.MOUNT_ATTR_NOSYMFOLLOW, "nosymfollow", "symfollow"}} {
+		switch {
+		case set&a.attr != 0:
+			names = append(names, a.on)
+		case clear&a.attr != 0:
+			names = append(names, a.off)
+		}
+	}
+	if clear&unix.MOUNT_ATTR__ATIME != 0 {
+		names = append(names, "atime")
+	}
+	if len(names) == 0 {
+		return "attributes"
+	}
+	return strings.Join(names, ",")
+}
+
+// hasOption says whether a list of file system options sets one.
+func hasOption(data, name string) bool {
+	for _, o := range strings.Split(data, ",") {
+		if o == name || strings.HasPrefix(o, name+"=") {
+			return true
+		}
+	}
+	return false
+}

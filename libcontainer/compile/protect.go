@@ -1,0 +1,111 @@
+package compile
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/mesoc/mesoc/libcontainer/program"
+)
+
+// protectPaths masks and freezes what the config names, through handles below
+// the root. A path that is not there needs no protection; every other failure
+// is one.
+func (w *writer) protectPaths() {
+	if !w.plan.IsNew(unix.CLONE_NEWNS) {
+		return
+	}
+	for _, p := range w.plan.ReadonlyPaths {
+		w.freeze(p)
+	}
+	for _, p := range w.plan.MaskedPaths {
+		w.mask(p)
+	}
+}
+
+// freeze makes p and what is mounted below it read-only, by mounting it on itself.
+func (w *writer) freeze(p string) {
+	done := w.Label()
+	target, tree := w.fdcell("target"), w.fdcell("frozen")
+	w.openat2("open "+p+" in the root", w.root, below(p), openHow{flags: handle, resolve: inRoot}, target).
+		Skip(done, unix.ENOENT, unix.ENOTDIR)
+	w.cloneTree("copy the mount of "+p, target, true, tree)
+	w.mountSetattr("make "+p+" read-only", tree, true, unix.MOUNT_ATTR_RDONLY, 0, 0)
+	w.moveMount("make "+p+" read-only", tree, target)
+	w.close(tree)
+	w.close(target)
+	w.Here(done)
+}
+
+// mask hides p: a directory behind an empty one, anything else behind a null
+// device. Both are the runtime's, opened before the container's root existed
+// and looked at, because an image could replace its own (CVE-2025-31133).
+// It must happen before the root is changed: a mount can only be copied while
+// it is attached.
+func (w *writer) mask(p string) {
+	done, file := w.Label(), w.Label()
+	target, tree := w.fdcell("target"), w.fdcell("mask")
+	w.openat2("open "+p+" in the root", w.root, below(p), openHow{flags: handle, resolve: inRoot}, target).
+		Skip(done, unix.ENOENT, unix.ENOTDIR)
+	w.statx("look at "+p+" in the root", target, unix.STATX_TYPE)
+	w.isType("see whether "+p+" is a directory", unix.S_IFDIR, unix.ENOTDIR).Skip(file, unix.ENOTDIR)
+	w.maskDirectory(p, target, tree)
+	w.skipTo(done)
+	w.Here(file)
+	w.cloneTree("copy the null device", w.null, false, tree)
+	w.moveMount("mask "+p, tree, target)
+	w.close(tree)
+	w.close(target)
+	w.Here(done)
+}
+
+// maskDirectory puts the one empty read-only directory on the target. The
+// first time it is mounted for good, the other times it is copied from there:
+// one file system serves all.
+func (w *writer) maskDirectory(p string, target, tree program.Cell) {
+	again, done := w.Label(), w.Label()
+	w.Check("see whether there is an empty directory", program.Addr(w.empty), ^uint64(0), ^uint64(0), uintptr(unix.EEXIST)).
+		Skip(again, unix.EEXIST)
+	fs := w.fdcell("fs")
+	w.Call("make an empty directory", unix.SYS_FSOPEN, w.String("tmpfs").Arg(), program.Const(unix.FSOPEN_CLOEXEC)).Keep(fs)
+	w.Call("make an empty directory", unix.SYS_FSCONFIG, fs.Arg(), program.Const(unix.FSCONFIG_SET_STRING),
+		w.String("nr_inodes").Arg(), w.String("2").Arg(), program.Const(0))
+	w.Call("make an empty directory", unix.SYS_FSCONFIG, fs.Arg(), program.Const(unix.FSCONFIG_CMD_CREATE),
+		program.Const(0), program.Const(0), program.Const(0))
+	w.Call("make an empty directory", unix.SYS_FSMOUNT, fs.Arg(), program.Const(unix.FSMOUNT_CLOEXEC),
+		program.Const(unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC)).Keep(w.empty)
+	w.close(fs)
+	w.moveMount("mask "+p, w.empty, target)
+	w.close(target)
+	w.skipTo(done)
+	w.Here(again)
+	w.cloneTree("copy the empty directory", w.empty, false, tree)
+	w.moveMount("mask "+p, tree, target)
+	w.close(tree)
+	w.close(target)
+	w.Here(done)
+}
+
+// nullDevice opens the host's null device and proves that it is one.
+func (w *writer) nullDevice() {
+	if len(w.plan.MaskedPaths) == 0 || !w.plan.IsNew(unix.CLONE_NEWNS) {
+		return
+	}
+	w.null, w.empty = w.fdcell("null"), w.fdcell("empty")
+	w.openHost("open /dev/null", "/dev/null", unix.O_PATH|unix.O_NOFOLLOW, w.null)
+	w.statx("look at /dev/null", w.null, unix.STATX_TYPE)
+	w.isType("see that /dev/null is the null device", unix.S_IFCHR, unix.ENODEV)
+	w.Check("see that /dev/null is the null device", w.stat+statxRdev, ^uint64(0), rdev(1, 3), uintptr(unix.ENODEV))
+}
+
+// skipTo goes on at the label, whatever comes between.
+func (w *writer) skipTo(l *program.Label) {
+	w.Check("go on", w.alwaysZero(), 0, 0, 0).Skip(l, program.OK)
+}
+
+// alwaysZero is a place for comparisons whose outcome is known.
+func (w *writer) alwaysZero() program.Addr {
+	if w.zero == 0 {
+		w.zero = w.Space(8)
+		w.Name(w.zero, "zero")
+	}
+	return w.zero
+}

@@ -1,0 +1,80 @@
+package compile
+
+import (
+	"encoding/binary"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mesoc/mesoc/libcontainer/program"
+)
+
+// terminal opens a pseudo terminal of the container's own devpts, makes it
+// the controlling terminal and /dev/console, and sends the master to whoever
+// asked for it. The slave is opened through the master (TIOCGPTPEER), never
+// by its name, which another container could have replaced (CVE-2025-52565).
+func (w *writer) terminal() {
+	p := w.plan.Process
+	if p == nil || !p.Terminal {
+		return
+	}
+	master, slave := w.fdcell("ptmx"), w.fdcell("pts")
+	w.openat2("open /dev/pts/ptmx in the root", w.root, "dev/pts/ptmx",
+		openHow{flags: unix.O_RDWR | unix.O_NOCTTY | unix.O_CLOEXEC, resolve: noLinks}, master)
+	fs := w.Space(statfsSize)
+	w.Call("look at /dev/pts/ptmx", unix.SYS_FSTATFS, master.Arg(), fs.Arg())
+	w.Check("see that /dev/pts is a devpts", fs, ^uint64(0), unix.DEVPTS_SUPER_MAGIC, uintptr(unix.ENODEV))
+	w.Call("unlock the terminal", unix.SYS_IOCTL, master.Arg(), program.Const(unix.TIOCSPTLCK), w.Space(8).Arg())
+	w.Call("open the terminal", unix.SYS_IOCTL, master.Arg(), program.Const(unix.TIOCGPTPEER),
+		program.Const(unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC)).Keep(slave)
+	if p.Rows != 0 || p.Cols != 0 {
+		var size [8]byte
+		binary.NativeEndian.PutUint16(size[0:], p.Rows)
+		binary.NativeEndian.PutUint16(size[2:], p.Cols)
+		w.Call("set the size of the terminal", unix.SYS_IOCTL, slave.Arg(), program.Const(unix.TIOCSWINSZ), w.Bytes(size[:]).Arg())
+	}
+	if w.plan.OwnDev && w.plan.IsNew(unix.CLONE_NEWNS) {
+		w.console(slave)
+	}
+	w.Call("make the terminal the controlling one", unix.SYS_IOCTL, slave.Arg(), program.Const(unix.TIOCSCTTY), program.Const(0))
+	for fd := range 3 {
+		w.Call("make the terminal standard input and output", unix.SYS_DUP3, slave.Arg(), program.Const(fd), program.Const(0))
+	}
+	w.close(slave)
+	w.sendFD("send the terminal to the console socket", w.Input(InputConsole), master)
+	w.close(master)
+}
+
+// console mounts the terminal on /dev/console.
+func (w *writer) console(slave program.Cell) {
+	const p = "/dev/console"
+	done := w.Label()
+	target, tree := w.fdcell("target"), w.fdcell("console")
+	w.openat2("open "+p+" in the root", w.root, below(p), openHow{flags: handle, resolve: noLinks}, target).
+		Skip(done, program.OK).Ignore(unix.ENOENT)
+	w.makeFile(p, noLinks, target)
+	w.Here(done)
+	w.cloneTree("copy the mount of the terminal", slave, false, tree)
+	w.moveMount("mount the terminal on "+p, tree, target)
+	w.close(tree)
+	w.close(target)
+}
+
+// sendFD sends a descriptor over a socket, with the name that terminals have
+// as ordinary data, because a message must have some (unix(7), cmsg(3)).
+func (w *writer) sendFD(what string, socket, fd program.Cell) {
+	const name = "/dev/ptmx"
+	iov := w.Space(16)
+	w.PutAddr(iov, w.String(name))
+	w.PutUint64(iov+8, uint64(len(name)))
+	cmsg := w.Space(24)
+	w.PutUint64(cmsg, 20) // CMSG_LEN(4)
+	w.PutUint32(cmsg+8, unix.SOL_SOCKET)
+	w.PutUint32(cmsg+12, unix.SCM_RIGHTS)
+	msg := w.Space(56)
+	w.PutAddr(msg+16, iov)
+	w.PutUint64(msg+24, 1)
+	w.PutAddr(msg+32, cmsg)
+	w.PutUint64(msg+40, 24)
+	w.Store32("write down the descriptor", cmsg+16, fd.Arg())
+	w.Call(what, unix.SYS_SENDMSG, socket.Arg(), msg.Arg(), program.Const(unix.MSG_NOSIGNAL)).Want(int64(len(name))).Again(unix.EINTR)
+}
