@@ -141,3 +141,13 @@ func (b *Builder) Len() int { return len(b.p.ops) }
 func (b *Builder) Program() *Program { return &b.p }
 
 func (b *Builder) offset(a Addr) int { return int(uint64(a) - b.p.base - offData) }
+
+// PutUint32 writes a number into the data area.
+func (b *Builder) PutUint32(at Addr, v uint32) {
+	binary.NativeEndian.PutUint32(b.p.data[b.offset(at):], v)
+}
+
+// PutUint64 writes a number into the data area.
+func (b *Builder) PutUint64(at Addr, v uint64) {
+	binary.NativeEndian.PutUint64(b.p.data[b.offset(at):], v)
+}
