@@ -23,11 +23,6 @@ type CloneArgs struct {
 	Cgroup     uint64 // descriptor of the cgroup's directory with CLONE_INTO_CGROUP
 }
 
-const (
-	cloneArgsSize = 88
-	sysClone3     = unix.SYS_CLONE3
-)
-
 // Clone makes a child by clone3 that runs the image at the address given,
 // and returns its pid. The child shares the parent's memory (CLONE_VM), and the
 // parent does not wait for it (no CLONE_VFORK), so that it can write the id
