@@ -9,10 +9,6 @@
 // package of ours.
 package plan
 
-import (
-	"golang.org/x/sys/unix"
-)
-
 // Plan is one container's init.
 type Plan struct {
 	ID         string
@@ -155,20 +151,4 @@ type Cgroup struct {
 	Mount string // where cgroup2 is mounted on the host
 	Path  string // relative to the mount, without a leading slash
 	Leaf  string // name of the cgroup below it that holds the processes
-}
-
-// The namespaces in the order in which they are joined: the user namespace
-// last, because it takes the rights over the others away.
-var namespaceOrder = []struct {
-	flag int
-	name string
-}{
-	{unix.CLONE_NEWCGROUP, "cgroup"},
-	{unix.CLONE_NEWIPC, "ipc"},
-	{unix.CLONE_NEWUTS, "uts"},
-	{unix.CLONE_NEWNET, "network"},
-	{unix.CLONE_NEWPID, "pid"},
-	{unix.CLONE_NEWTIME, "time"},
-	{unix.CLONE_NEWNS, "mount"},
-	{unix.CLONE_NEWUSER, "user"},
 }
