@@ -145,7 +145,6 @@ func (w *writer) rlimit(l plan.Rlimit) {
 // one say EINVAL.
 const lastCap = unix.CAP_LAST_CAP
 
-
 func (w *writer) dropBounding(keep uint64) {
 	for c := range lastCap + 1 {
 		if keep&(1<<c) == 0 {

@@ -1,0 +1,70 @@
+package compile
+
+import (
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mesoc/mesoc/libcontainer/program"
+)
+
+// Inputs of a hook's program.
+const (
+	InputInit   = "init"   // a process whose namespaces are joined, as a pidfd
+	InputStdin  = "stdin"  // what the hook reads
+	InputStdout = "stdout" // where both its outputs go
+)
+
+// Hook is a program that runs once and is waited for.
+type Hook struct {
+	Path string // as the namespaces that are joined see it
+	Args []string
+	Env  []string
+	Cwd  string
+	// Join are the kinds of namespaces of another process that it runs in; a
+	// pid namespace is not among them, since only the parent can join one for
+	// its child.
+	Join uint64
+}
+
+// NewHook writes the program of a hook. It is init's in small: it dies with
+// the runtime, its descriptors are its own, and what fails is reported.
+func NewHook(h *Hook) *program.Program {
+	const report = 3
+	w := &writer{Builder: program.NewBuilder(program.Base)}
+	w.sync = w.Input(InputSync)
+	w.prctl("set the parent death signal", unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL))
+	w.Call("make a session", unix.SYS_SETSID)
+	for fd, input := range []string{InputStdin, InputStdout, InputStdout} {
+		w.Call("set descriptor "+strconv.Itoa(fd), unix.SYS_DUP3, w.Input(input).Arg(), program.Const(fd), program.Const(0))
+	}
+	if h.Join != 0 {
+		w.Call("join the namespaces of the container", unix.SYS_SETNS, w.Input(InputInit).Arg(), program.Const(h.Join))
+		if h.Join&unix.CLONE_NEWUSER != 0 {
+			w.Call("become group 0 of the user namespace", unix.SYS_SETRESGID, program.Const(0), program.Const(0), program.Const(0))
+			w.Call("become user 0 of the user namespace", unix.SYS_SETRESUID, program.Const(0), program.Const(0), program.Const(0))
+			w.prctl("set the parent death signal", unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL))
+		}
+	}
+	w.Call("change to directory "+h.Cwd, unix.SYS_CHDIR, w.String(h.Cwd).Arg())
+	w.Call("unblock signals", unix.SYS_RT_SIGPROCMASK, program.Const(unix.SIG_SETMASK), w.Space(8).Arg(),
+		program.Const(0), program.Const(8))
+	w.Call("put the report descriptor in its place", unix.SYS_DUP3, w.sync.Arg(), program.Const(report), program.Const(unix.O_CLOEXEC)).
+		Ignore(unix.EINVAL)
+	w.Store64("report there from now on", program.Addr(w.Report()), program.Const(report))
+	w.Call("close all other descriptors", unix.SYS_CLOSE_RANGE, program.Const(report+1), program.Const(uint32(0xffffffff)), program.Const(0))
+	w.Call("exec "+strconv.Quote(h.Path), unix.SYS_EXECVE, w.String(h.Path).Arg(), w.Vector(h.Args).Arg(), w.Vector(h.Env).Arg())
+	return w.Program()
+}
+
+// NewHolder writes the program of a process that does nothing but hold its
+// namespaces until the parent has gone or ends it.
+func NewHolder() *program.Program {
+	w := &writer{Builder: program.NewBuilder(program.Base)}
+	w.sync = w.Input(InputSync)
+	w.prctl("set the parent death signal", unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL))
+	w.tell("tell the runtime that the namespaces are there", ToldReady)
+	w.wait("wait for the end")
+	w.Call("end", unix.SYS_EXIT_GROUP, program.Const(0))
+	return w.Program()
+}

@@ -1,0 +1,276 @@
+// Package launch starts the processes that run programs: a container's init,
+// and hooks. It clones a child straight into its cgroup and namespaces, makes
+// it the stage, hands it the program and its descriptors, and holds the
+// dialogue with it: what the child tells, and which step failed with which
+// errno.
+//
+// libcontainer calls it, in the parent. It knows neither bundle nor state,
+// and what a program is for only as far as the messages go.
+package launch
+
+import (
+	"errors"
+	"fmt"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mesoc/mesoc/libcontainer/internal/sys"
+	"github.com/mesoc/mesoc/libcontainer/program"
+	"github.com/mesoc/mesoc/libcontainer/stage"
+)
+
+// Spec says what is to be started.
+type Spec struct {
+	Program *program.Program
+	// Namespaces are those the child is born into (CLONE_NEW*).
+	Namespaces uint64
+	// Cgroup is the descriptor of the cgroup that the child is born into, or
+	// -1 for the caller's. It is borrowed.
+	Cgroup int
+	// PidNamespace is the descriptor of a pid namespace that the child is
+	// born into, or -1. It is borrowed.
+	PidNamespace int
+	// Inputs are the descriptors that the program asks for, by the names of
+	// its inputs. The child gets them under the same numbers. Borrowed.
+	Inputs map[string]int
+	// Maps are written when the child has a new user namespace.
+	Maps *Maps
+	// Fault makes a step fail; for tests.
+	Fault *program.Fault
+}
+
+// inputSync is the input that every program has: its end of the dialogue.
+const inputSync = "sync"
+
+// The first half of the messages that are no failure; compile writes them.
+const (
+	tellEvent = 0xffffffff
+	tellPid   = 0xfffffffe
+)
+
+// beforeExec is added to the index of a step between clone and execve.
+const beforeExec = 1 << 30
+
+// Child is a process that runs a program.
+type Child struct {
+	Pid   int
+	Pidfd int
+
+	sync     int
+	program  *program.Program
+	prologue *program.Program
+	memory   []byte
+}
+
+// StepError is a step of a program that failed. It is the errno that the
+// kernel gave, to errors.Is too.
+type StepError struct {
+	Step  int
+	What  string
+	Errno unix.Errno
+}
+
+func (e *StepError) Error() string { return e.What + ": " + e.Errno.Error() }
+
+// Unwrap gives the errno.
+func (e *StepError) Unwrap() error { return e.Errno }
+
+// ErrDied says that the child has ended without a word.
+var ErrDied = errors.New("the process has ended")
+
+// Start clones the child and returns when it is on its way. On error nothing
+// is left of it.
+func Start(s *Spec) (*Child, error) {
+	ours, theirs, err := sys.SeqpacketPair()
+	if err != nil {
+		return nil, err
+	}
+	defer sys.Close(theirs)
+	c := &Child{sync: ours, program: s.Program, Pidfd: -1}
+	inputs := map[string]int{inputSync: theirs}
+	for name, fd := range s.Inputs {
+		inputs[name] = fd
+	}
+	if err := c.start(s, theirs, inputs); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *Child) start(s *Spec, theirs int, inputs map[string]int) error {
+	values := make(map[string]uint64, len(inputs))
+	for name, fd := range inputs {
+		values[name] = uint64(fd)
+	}
+	image, err := s.Program.Encode(program.Image{Report: theirs, Inputs: values, Fault: s.Fault})
+	if err != nil {
+		return err
+	}
+	memfd, err := sys.MemfdProgram("program", image)
+	if err != nil {
+		return err
+	}
+	defer sys.Close(memfd)
+	exe, err := openSelf()
+	if err != nil {
+		return err
+	}
+	defer sys.Close(exe)
+	if err := c.write(s, theirs, memfd, exe, inputs); err != nil {
+		return err
+	}
+	if err := c.clone(s); err != nil {
+		return err
+	}
+	if s.Maps != nil && s.Namespaces&unix.CLONE_NEWUSER != 0 {
+		if err := c.Map(s.Maps); err != nil {
+			c.Kill()
+			return err
+		}
+	}
+	return nil
+}
+
+// prologueSize is the room for the steps between clone and execve.
+const prologueSize = 1 << 16
+
+// write makes the program that the child runs between clone and execve. It
+// runs in our memory, so nothing of it lies on Go's heap.
+func (c *Child) write(s *Spec, theirs, memfd, exe int, inputs map[string]int) error {
+	memory, err := unix.Mmap(-1, 0, prologueSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		return fmt.Errorf("map memory for a child: %w", err)
+	}
+	c.memory = memory
+	b := program.NewBuilder(uint64(uintptr(unsafe.Pointer(&memory[0]))))
+	if s.Namespaces&unix.CLONE_NEWUSER != 0 {
+		// Without a mapped user the execve would take all capabilities away.
+		b.Call("wait for the id mappings", unix.SYS_READ, program.Const(theirs), b.Space(8).Arg(), program.Const(1)).Want(1).Again(unix.EINTR)
+		b.Call("become group 0 of the user namespace", unix.SYS_SETRESGID, program.Const(0), program.Const(0), program.Const(0))
+		b.Call("become user 0 of the user namespace", unix.SYS_SETRESUID, program.Const(0), program.Const(0), program.Const(0))
+	}
+	keep := func(fd int) {
+		b.Call(fmt.Sprintf("hand descriptor %d over", fd), unix.SYS_FCNTL, program.Const(fd), program.Const(unix.F_SETFD), program.Const(0))
+	}
+	keep(memfd)
+	for _, fd := range inputs {
+		keep(fd)
+	}
+	argv := []string{stage.Name, fmt.Sprint(memfd)}
+	// For the twin, which is a Go program; the assembly stage does not look.
+	env := []string{"GOMAXPROCS=1", "GOGC=off"}
+	b.Call("exec the stage", unix.SYS_EXECVEAT, program.Const(exe), b.String("").Arg(),
+		b.Vector(argv).Arg(), b.Vector(env).Arg(), program.Const(unix.AT_EMPTY_PATH))
+	c.prologue = b.Program()
+	image, err := c.prologue.Encode(program.Image{Report: theirs, IndexBase: beforeExec})
+	if err != nil {
+		return err
+	}
+	if len(image) > prologueSize {
+		return fmt.Errorf("hand %d descriptors over: too many", len(inputs))
+	}
+	copy(memory, image)
+	return nil
+}
+
+func (c *Child) clone(s *Spec) error {
+	args := stage.CloneArgs{ExitSignal: uint64(unix.SIGCHLD), Flags: s.Namespaces | unix.CLONE_PIDFD}
+	var pidfd int32 = -1
+	args.Pidfd = &pidfd
+	if s.Cgroup >= 0 {
+		args.Flags |= unix.CLONE_INTO_CGROUP
+		args.Cgroup = uint64(s.Cgroup)
+	}
+	back, err := visitPidNamespace(s.PidNamespace)
+	if err != nil {
+		return err
+	}
+	pid, err := stage.Clone(&args, uintptr(unsafe.Pointer(&c.memory[0])))
+	if backErr := back(); err == nil {
+		err = backErr
+	}
+	if err != nil {
+		return fmt.Errorf("clone the process: %w", explainClone(err, s))
+	}
+	c.Pid, c.Pidfd = pid, int(pidfd)
+	return nil
+}
+
+// explainClone says what the kernel's answer to clone3 means here.
+func explainClone(err error, s *Spec) error {
+	switch {
+	case errors.Is(err, unix.ENOSYS):
+		return fmt.Errorf("clone3 is not supported (Linux 5.7 has all of it that is needed, on amd64 and arm64): %w", err)
+	case errors.Is(err, unix.EAGAIN) && s.Cgroup >= 0:
+		return fmt.Errorf("a limit on processes (pids.max or RLIMIT_NPROC) forbids one more: %w", err)
+	case errors.Is(err, unix.EBUSY) && s.Cgroup >= 0:
+		return fmt.Errorf("the leaf cgroup has controllers enabled for children of its own: %w", err)
+	case errors.Is(err, unix.ENOSPC):
+		return fmt.Errorf("a limit on namespaces (/proc/sys/user/max_*_namespaces) is reached: %w", err)
+	}
+	return err
+}
+
+// visitPidNamespace makes children of this thread be born into the namespace;
+// what it returns takes that back.
+func visitPidNamespace(ns int) (back func() error, err error) {
+	if ns < 0 {
+		return func() error { return nil }, nil
+	}
+	own, err := sys.Openat(sys.CWD, "/proc/thread-self/ns/pid", unix.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Setns(ns, unix.CLONE_NEWPID); err != nil {
+		sys.Close(own)
+		return nil, fmt.Errorf("join pid namespace: %w", err)
+	}
+	return func() error {
+		defer sys.Close(own)
+		if err := unix.Setns(own, unix.CLONE_NEWPID); err != nil {
+			return fmt.Errorf("return to the runtime's pid namespace: %w", err)
+		}
+		return nil
+	}, nil
+}
+
+// openSelf opens our own executable so that nobody who gets hold of the
+// descriptor, or of /proc/PID/exe of a process that runs it, can write to it
+// (CVE-2019-5736): a copy of its mount that is read-only and lies nowhere.
+// Where the mount cannot be copied the file is, into sealed memory.
+func openSelf() (int, error) {
+	const self = "/proc/self/exe"
+	fd, err := sys.OpenTree(sys.CWD, self, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	if err == nil {
+		err = sys.MountSetattr(fd, "", unix.AT_EMPTY_PATH, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY})
+		if err == nil {
+			return fd, nil
+		}
+		sys.Close(fd)
+	}
+	fd, copyErr := copySelf(self)
+	if copyErr != nil {
+		return -1, fmt.Errorf("seal the runtime's executable: %w", errors.Join(err, copyErr))
+	}
+	return fd, nil
+}
+
+func copySelf(self string) (int, error) {
+	fd, err := sys.Openat(sys.CWD, self, unix.O_RDONLY, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer sys.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return -1, err
+	}
+	data, err := unix.Mmap(fd, 0, int(st.Size), unix.PROT_READ, unix.MAP_PRIVATE)
+	if err != nil {
+		return -1, err
+	}
+	defer func() { _ = unix.Munmap(data) }()
+	return sys.MemfdExecutable("mesoc", data)
+}
