@@ -5,6 +5,7 @@ package stage
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,6 +32,7 @@ const (
 type subject struct {
 	*program.Builder
 	report, dir program.Cell
+	data        program.Cell // of makeData
 	scratch     program.Addr // memory whose contents may differ: times, inodes
 	indexBase   uint32
 	fault       *program.Fault
@@ -39,11 +41,13 @@ type subject struct {
 
 const scratchSize = 4096
 
-// newSubject starts a program with a prelude that makes the descriptors the
-// same for all ways of running it. preludeLen is its length.
+// newSubject starts a program with a prelude that makes the descriptors and
+// the signal mask the same for all ways of running it.
 func newSubject() *subject {
 	b := program.NewBuilder(program.Base)
 	s := &subject{Builder: b, report: b.Input("report"), dir: b.Input("dir"), scratch: b.Space(scratchSize)}
+	all := b.Cell("all", ^uint64(0))
+	b.Call("block signals", unix.SYS_RT_SIGPROCMASK, program.Const(unix.SIG_SETMASK), program.Addr(all).Arg(), program.Const(0), program.Const(8))
 	b.Call("place report", unix.SYS_DUP3, s.report.Arg(), program.Const(fdReport), program.Const(0))
 	b.Store32("report there", program.Addr(b.Report()), program.Const(fdReport))
 	b.Call("place directory", unix.SYS_DUP3, s.dir.Arg(), program.Const(fdDir), program.Const(0))
@@ -51,8 +55,6 @@ func newSubject() *subject {
 	b.Call("close high", unix.SYS_CLOSE_RANGE, program.Const(fdLast+1), program.Const(uint32(1<<31-1)), program.Const(0))
 	return s
 }
-
-const preludeLen = 5
 
 // exit ends the program with that status.
 func (s *subject) exit(status int) {
@@ -63,8 +65,8 @@ func (s *subject) exit(status int) {
 type result struct {
 	status syscall.WaitStatus
 	report []byte
-	memory []byte // nil where the memory is gone with the process
-	files  string // names and contents in the directory
+	memory []byte            // nil where the memory is gone with the process
+	files  map[string]string // the contents of the files in the directory
 }
 
 // way is one way of running an image.
@@ -81,7 +83,10 @@ func ways() []way {
 		{"twin main", runHelper("twin", false)},
 	}
 	if Supported {
-		w = append(w, way{"assembly clone", runClone}, way{"assembly entry", runHelper("entry", true)})
+		w = append(w, way{"assembly entry", runHelper("entry", true)})
+	}
+	if Supported && os.Getenv(emulatorEnv) == "" { // QEMU has no clone3
+		w = append(w, way{"assembly clone", runClone})
 	}
 	return w
 }
@@ -160,8 +165,8 @@ func (s *subject) compare(t testing.TB) result {
 		if !bytes.Equal(res.report, first.report) {
 			t.Errorf("%s: report %x, want %x", name, res.report, first.report)
 		}
-		if res.files != first.files {
-			t.Errorf("%s: files %s, want %s", name, res.files, first.files)
+		if !maps.Equal(res.files, first.files) {
+			t.Errorf("%s: files %q, want %q", name, res.files, first.files)
 		}
 		if res.memory != nil && !bytes.Equal(res.memory, first.memory) {
 			t.Errorf("%s: memory differs at %s", name, differences(res.memory, first.memory))
@@ -180,20 +185,21 @@ func differences(a, b []byte) string {
 	return s
 }
 
-func listing(t testing.TB, dir string) string {
+func listing(t testing.TB, dir string) map[string]string {
+	t.Helper()
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var s string
+	files := map[string]string{}
 	for _, e := range entries {
 		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
 		if err != nil {
 			t.Fatal(err)
 		}
-		s += fmt.Sprintf("%q: %q\n", e.Name(), data)
+		files[e.Name()] = string(data)
 	}
-	return s
+	return files
 }
 
 func memfd(t testing.TB) *os.File {
@@ -251,7 +257,7 @@ func wait(t testing.TB, pid int) syscall.WaitStatus {
 func runTwin(t testing.TB, image, report, dir *os.File, encode func(int, int) []byte) (syscall.WaitStatus, []byte) {
 	t.Helper()
 	img := encode(4, 5)
-	cmd := exec.Command("/proc/self/exe")
+	cmd := command(os.Args[0])
 	cmd.Env = []string{twinEnv + "=" + strconv.Itoa(len(img))}
 	status := runCommand(t, cmd, image, report, dir)
 	memory := make([]byte, len(img))
@@ -266,9 +272,27 @@ func runHelper(which string, entry bool) func(testing.TB, *os.File, *os.File, *o
 	return func(t testing.TB, image, report, dir *os.File, encode func(int, int) []byte) (syscall.WaitStatus, []byte) {
 		t.Helper()
 		encode(4, 5)
-		cmd := &exec.Cmd{Path: helper(t, which, entry), Args: []string{Name, "3"}, Env: []string{}}
+		cmd := command(helper(t, which, entry), Name, "3")
 		return runCommand(t, cmd, image, report, dir), nil
 	}
+}
+
+// emulatorEnv is the program that runs binaries of this architecture where
+// the machine is another (TestArm64).
+const emulatorEnv = "STAGE_TEST_EMULATOR"
+
+// command is the command with that path, argv (the path if there is none),
+// and an empty environment.
+func command(path string, argv ...string) *exec.Cmd {
+	if len(argv) == 0 {
+		argv = []string{path}
+	}
+	cmd := &exec.Cmd{Path: path, Args: argv, Env: []string{}}
+	if emulator := os.Getenv(emulatorEnv); emulator != "" {
+		cmd.Path = emulator
+		cmd.Args = append([]string{emulator, "-0", argv[0], path}, argv[1:]...)
+	}
+	return cmd
 }
 
 func runCommand(t testing.TB, cmd *exec.Cmd, image, report, dir *os.File) syscall.WaitStatus {

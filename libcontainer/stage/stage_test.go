@@ -16,7 +16,7 @@ func TestSimple(t *testing.T) {
 	s.Call("write", unix.SYS_WRITE, fd.Arg(), s.String("world").Arg(), program.Const(5)).Want(5)
 	s.exit(7)
 	res := s.compare(t)
-	if res.status.ExitStatus() != 7 || res.files != "\"hello\": \"world\"\n" {
+	if res.status.ExitStatus() != 7 || res.files["hello"] != "world" {
 		t.Errorf("%+v", res)
 	}
 }
