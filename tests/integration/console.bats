@@ -1,0 +1,177 @@
+#!/usr/bin/env bats
+# Terminals: over --console-socket when detaching, the caller's own when attached.
+
+load helpers
+
+# console_create [EDIT…]: create with a receiver on the socket; what the
+# terminal says is in console.out.
+console_create() {
+	edit /process/terminal=true "$@"
+	mkfifo keys
+	"$RIG" console "$T/console.sock" "$T/console.out" <keys >rig.out 2>&1 3>&- &
+	exec 9>keys
+	eventually test -S console.sock
+	create --console-socket "$T/console.sock"
+}
+
+said() { grep -q "$1" console.out; }
+
+@test "console-socket: one message with one descriptor, the terminal" {
+	script 'tty; stty size; test -c /dev/console && echo console
+		echo "rdev $(stat -c %t:%T /dev/console) $(stat -L -c %t:%T /proc/self/fd/0) $(stat -L -c %t:%T /proc/self/fd/1) $(stat -L -c %t:%T /proc/self/fd/2)"
+		awk "\$5==\"/dev/console\" {print \"mounted\"}" /proc/self/mountinfo
+		echo via-tty >/dev/tty; echo "sid $(cut -d" " -f6 /proc/self/stat) tty $(cut -d" " -f7 /proc/self/stat)"
+		ls /dev/pts; read -r line; echo "read $line"; exit 0' '/process/consoleSize={"height":17,"width":83}'
+	console_create
+	ok
+	eventually grep -q done=1 console.out.facts
+	facts=$(cat console.out.facts)
+	matches "$facts" 'bytes=[1-9][0-9]*'$'\n'
+	has "$facts" "fds=1"
+	has "$facts" "size=17x83"
+	has "$facts" "pts=0"
+	rt start "$ID"
+	ok
+	eventually said sid
+	echo hello >&9
+	eventually said "read hello"
+	stopped
+	exec 9>&-
+	out=$(tr -d '\r' <console.out)
+	has "$out" "/dev/"
+	has "$out" "17 83"
+	has "$out" $'\nconsole\n'
+	has "$out" $'\nmounted\n'
+	has "$out" $'\nvia-tty\n'
+	matches "$out" 'rdev 88:0 88:0 88:0 88:0'
+	matches "$out" 'sid 1 tty 34816'
+	rt delete "$ID"
+	ok
+	clean
+}
+
+@test "console-socket: the terminal belongs to the container's user" {
+	script 'stat -c "%u %a" /dev/console; echo hi >/dev/console; id -u' '/process/user={"uid":1000,"gid":1000}'
+	console_create
+	ok
+	rt start "$ID"
+	ok
+	stopped
+	exec 9>&-
+	eventually said 1000
+	matches "$(tr -d '\r' <console.out)" $'^1000 6[0-9]{2}\nhi\n1000$'
+}
+
+@test "console-socket: the shell gets job control signals" {
+	script 'trap "echo interrupted; exit 9" INT; echo up; while :; do sleep 0.05; done'
+	console_create
+	ok
+	rt start "$ID"
+	ok
+	eventually said up
+	printf '\003' >&9
+	stopped
+	exec 9>&-
+	eventually said interrupted
+}
+
+@test "console-socket: missing although the program wants a terminal" {
+	edit /process/terminal=true
+	create
+	fails "console socket"
+	clean
+}
+
+@test "console-socket: given although the program wants none" {
+	"$RIG" console console.sock out </dev/null 2>/dev/null 3>&- &
+	rig=$!
+	eventually test -S console.sock
+	create --console-socket "$T/console.sock"
+	fails "cannot use console socket if" "will not detach or allocate tty"
+	kill $rig
+	clean
+}
+
+@test "console-socket: given to an attached run" {
+	edit /process/terminal=true
+	rt run --console-socket "$T/console.sock" --bundle "$BUNDLE" "$ID"
+	fails "console socket"
+	clean
+}
+
+@test "console-socket: nobody there" {
+	edit /process/terminal=true
+	create --console-socket "$T/nothing.sock"
+	fails "no such file or directory"
+	clean
+	touch file.sock
+	create --console-socket "$T/file.sock"
+	fails "connection refused"
+	clean
+}
+
+@test "console-socket: a path longer than 107 bytes" {
+	ours "runc 1.1 cannot"
+	deep=$T/$(printf '%0120d' 0)
+	mkdir "$deep"
+	script 'echo deep'
+	edit /process/terminal=true
+	"$RIG" console "$deep/console.sock" "$T/console.out" </dev/null 2>/dev/null 3>&- &
+	eventually test -S "$deep/console.sock"
+	create --console-socket "$deep/console.sock"
+	ok
+	rt start "$ID"
+	ok
+	stopped
+	eventually said deep
+}
+
+@test "consoleSize means nothing without a terminal" {
+	script 'stty size; exit 0' '/process/consoleSize={"height":17,"width":83}'
+	rt run --bundle "$BUNDLE" "$ID"
+	ok
+	eq "$output" ""
+	clean
+}
+
+# attached COMMAND: the runtime runs on a terminal of script's making.
+attached() {
+	status=0
+	script_out=$T/typescript
+	timeout -k 5 60 /usr/bin/script -qec "$1" /dev/null <"${STDIN:-/dev/null}" >"$script_out" 2>&1 3>&- 4>&- || status=$?
+	output=$(tr -d '\r' <"$script_out")
+}
+
+@test "run on a terminal: the program has one of its own, sized like the caller's" {
+	script 'tty; stty size; [ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo terminal; exit 4' /process/terminal=true
+	attached "stty rows 31 cols 97; '$RUNTIME' --root '$ROOT' run --bundle '$BUNDLE' '$ID'"
+	eq "$status" 4 "exit status"
+	lines "31 97" terminal
+	clean
+}
+
+@test "run on a terminal: what is typed reaches the program, and the terminal is restored" {
+	script 'read -r line; echo "got $line"' /process/terminal=true
+	printf 'typed\n' >in
+	STDIN=in attached "before=\$(stty -g); '$RUNTIME' --root '$ROOT' run --bundle '$BUNDLE' '$ID'; [ \"\$before\" = \"\$(stty -g)\" ] && echo restored"
+	lines "got typed" restored
+	clean
+}
+
+@test "run with a terminal but none to attach to" {
+	edit /process/terminal=true
+	ours "runc's words differ"
+	rt run --bundle "$BUNDLE" "$ID"
+	fails "terminal"
+	clean
+}
+
+@test "pidfd-socket: the pidfd of init" {
+	ours "runc has it since 1.2"
+	"$RIG" pidfd "$T/pidfd.sock" >pidfd.out 2>&1 3>&- </dev/null &
+	eventually test -S pidfd.sock
+	create --pidfd-socket "$T/pidfd.sock"
+	ok
+	eventually test -s pidfd.out
+	eq "$(cat pidfd.out)" "$(state /pid)"
+}

@@ -1,0 +1,246 @@
+# shellcheck shell=bash
+# What every file of the suite loads. A test gets a bundle of its own in $BUNDLE,
+# a state directory of its own in $ROOT, an id that nobody else uses in $ID, and
+# fails when it leaves anything behind: see teardown.
+#
+#	rt ARG…            run the runtime; sets status, output, stderr, out_file
+#	edit EDIT…         edit config.json (tests/cmd/rig/json.go)
+#	in_box SCRIPT      run a container that runs a shell script; must succeed
+#	ok, fails TEXT…    what became of the last rt
+#	lines LINE…        each is a whole line of $output
+#	need NAME…         skip, or with REQUIRE=NAME,… fail, where the host lacks something
+#	ours WHAT          skip where the runtime is not mesoc
+
+bats_require_minimum_version 1.5.0
+
+: "${TIME_LIMIT:=60}"
+
+setup() {
+	ID=t${BATS_ROOT_PID}x${BATS_SUITE_TEST_NUMBER}
+	T=$BATS_TEST_TMPDIR
+	ROOT=$T/state
+	BUNDLE=$T/bundle
+	BASE=$BUNDLE/rootfs
+	N=0
+	UNDO=()
+	# Everything that a test starts inherits it: teardown looks for it.
+	export MESOC_SUITE_TAG=$ID
+	mkdir "$ROOT" "$BUNDLE"
+	cp -al "$TEMPLATE" "$BASE"
+	cp "$BATS_TEST_DIRNAME/testdata/config.json" "$BUNDLE/config.json"
+	cd "$T" || return 1
+	if declare -F setup_test >/dev/null; then setup_test; fi
+}
+
+# teardown deletes what the test made, and fails the test when something is
+# there that no delete reaches.
+teardown() {
+	local d i left=
+	for d in "$ROOT" "$T"/state?*; do
+		[ -d "$d" ] || continue
+		for i in "$d"/*; do
+			[ -e "$i" ] || continue
+			"$RUNTIME" --root "$d" delete --force "${i##*/}" 3>&- || left+="delete --force ${i##*/} failed"$'\n'
+		done
+	done
+	for ((i = ${#UNDO[@]} - 1; i >= 0; i--)); do
+		eval "${UNDO[i]}" || left+="undo failed: ${UNDO[i]}"$'\n'
+	done
+	for i in "$ROOT"/* "$ROOT"/.[!.]*; do
+		[ -e "$i" ] && left+="state: $i"$'\n'
+	done
+	if ! gone_within 5 no_cgroups; then left+="cgroups: $(find_cgroups)"$'\n'; fi
+	left+=$(grep -F "$T" /proc/self/mountinfo | sed 's/^/mount: /')
+	if ! gone_within 5 no_processes; then left+="processes: $(tagged_processes)"$'\n'; fi
+	if [ -n "$left" ]; then
+		echo "left behind: $left" >&2
+		return 1
+	fi
+}
+
+find_cgroups() { find /sys/fs/cgroup -depth -type d -name "$ID*" 2>/dev/null; }
+no_cgroups() { [ -z "$(find_cgroups)" ]; }
+
+# The tag is in the environment of what was started, not of the shells here.
+tagged_processes() {
+	local p
+	# Processes come and go while grep looks.
+	for p in $(grep -lsz "^MESOC_SUITE_TAG=$ID\$" /proc/[0-9]*/environ); do
+		p=${p#/proc/} p=${p%/environ}
+		[ "$p" != self ] && [ -d "/proc/$p" ] && printf '%s (%s) ' "$p" "$(tr '\0' ' ' <"/proc/$p/cmdline")"
+	done 2>/dev/null
+}
+no_processes() { [ -z "$(tagged_processes)" ]; }
+
+# gone_within SECONDS COMMAND…: until the command succeeds.
+gone_within() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		((SECONDS < end)) || return 1
+		pause
+	done
+}
+
+# pause is 20 ms without a process.
+pause() { read -r -t 0.02 <> <(:) || :; }
+
+die() {
+	printf '%s\n' "$@" >&2
+	return 1
+}
+
+# eventually COMMAND…: it must succeed within ten seconds.
+eventually() { gone_within 10 "$@" || die "never came true: $*"; }
+
+undo() { UNDO+=("$1"); }
+
+# rt runs the runtime. Output goes to files, because a created container keeps
+# the descriptors it was given: a pipe would never end.
+rt() {
+	status=0
+	N=$((N + 1))
+	out_file=$T/stdout.$N
+	timeout --foreground -k 5 "$TIME_LIMIT" "$RUNTIME" --root "$ROOT" "$@" \
+		>"$out_file" 2>"$T/stderr.$N" <"${STDIN:-/dev/null}" 3>&- 4>&- || status=$?
+	slurp output "$out_file"
+	slurp stderr "$T/stderr.$N"
+}
+
+# slurp VARIABLE FILE: the text of a file without its last newline.
+slurp() {
+	IFS= read -r -d '' "$1" <"$2" || :
+	local -n slurped=$1
+	slurped=${slurped%$'\n'}
+}
+
+edit() { "$RIG" edit "$BUNDLE/config.json" "$@"; }
+
+# script TEXT [EDIT…]: the container runs this shell script.
+script() {
+	local text=$1
+	shift
+	edit "$@" -- /bin/sh -c "$text"
+}
+
+# in_box SCRIPT [EDIT…]: run it to its end; the output is in $output.
+in_box() {
+	script "$@"
+	rt run --bundle "$BUNDLE" "$ID"
+	ok
+}
+
+create() {
+	rt create --bundle "$BUNDLE" "$@" "$ID"
+	INIT_OUT=$out_file
+}
+
+start_box() {
+	create
+	ok
+	rt start "$ID"
+	ok
+}
+
+ok() {
+	[ "$status" -eq 0 ] || die "exit status $status, want 0" "stderr: $stderr" "stdout: $output"
+}
+
+# fails TEXT…: exit status 1, and each text is in what was said.
+fails() {
+	[ "$status" -eq 1 ] || die "exit status $status, want 1" "stderr: $stderr" "stdout: $output"
+	local text
+	for text; do
+		[[ $stderr == *"$text"* ]] || die "not in the error: $text" "stderr: $stderr"
+	done
+}
+
+eq() { [ "$1" = "$2" ] || die "${3:-value}:" "  got:  $1" "  want: $2"; }
+has() { [[ $1 == *"$2"* ]] || die "not there: $2" "in: $1"; }
+hasnt() { [[ $1 != *"$2"* ]] || die "there: $2" "in: $1"; }
+matches() { [[ $1 =~ $2 ]] || die "does not match: $2" "text: $1"; }
+
+lines() {
+	local line
+	for line; do
+		[[ $'\n'$output$'\n' == *$'\n'"$line"$'\n'* ]] || die "no line: $line" "output:" "$output" "stderr: $stderr"
+	done
+}
+
+# state POINTER: a value of the container's state.
+state() {
+	rt state "${2:-$ID}"
+	ok
+	"$RIG" get "$out_file" "$1"
+}
+
+status_is() {
+	[ "$(state /status "${2:-$ID}")" = "$1" ]
+}
+
+# stopped: the program has ended and the runtime knows.
+stopped() { eventually status_is stopped "$@"; }
+
+# clean: a failed operation has left nothing.
+clean() {
+	local left
+	left=$(ls -A "$ROOT")
+	[ -z "$left" ] || die "state directory is not empty: $left"
+	gone_within 5 no_cgroups || die "cgroups left: $(find_cgroups)"
+	left=$(grep -F "$BASE" /proc/self/mountinfo) || :
+	[ -z "$left" ] || die "mounts left: $left"
+	gone_within 5 no_processes || die "processes left: $(tagged_processes)"
+}
+
+# cgroup [ID]: the directory with the container's limits; leaf: with its processes.
+cgroup() {
+	if is_mesoc; then
+		echo "/sys/fs/cgroup/mesos/${1:-$ID}"
+	else
+		find /sys/fs/cgroup -maxdepth 2 -type d -name "${1:-$ID}"
+	fi
+}
+leaf() {
+	if is_mesoc; then echo "$(cgroup "$@")/leaf"; else cgroup "$@"; fi
+}
+
+# dead PID: gone, or a zombie that its parent has not collected yet.
+dead() {
+	local line
+	{ IFS= read -r line <"/proc/$1/stat"; } 2>/dev/null || return 0
+	[[ ${line##*) } == [ZX]* ]]
+}
+
+# caps NAME…: edits that set the three sets that count.
+caps() {
+	local list
+	list=$(printf ',"%s"' "$@")
+	printf '%s\n' /process/capabilities/{bounding,effective,permitted}="[${list#,}]"
+}
+
+is_mesoc() { [ "$RUNTIME_NAME" = mesoc ]; }
+is_runc() { [ "$RUNTIME_NAME" = runc ]; }
+
+ours() {
+	is_mesoc || skip "mesoc only: $1"
+}
+
+# need NAME…: each name is checked here and nowhere else. Natively something may
+# be missing, and then the test is skipped; REQUIRE=NAME,… forbids that.
+need() {
+	local name
+	for name; do
+		if "probe_${name%%:*}" "${name#*:}" >/dev/null 2>&1; then continue; fi
+		[[ ,${REQUIRE-}, != *",$name,"* && ,${REQUIRE-}, != *",${name%%:*},"* ]] ||
+			die "this host lacks $name, and REQUIRE forbids to skip"
+		skip "this host lacks $name"
+	done
+}
+
+probe_controller() { [[ " $(</sys/fs/cgroup/cgroup.controllers) " == *" $1 "* ]]; }
+probe_kernel() { printf '%s\n%s\n' "$1" "$(uname -r)" | sort -C -V; }
+probe_timens() { [ -e /proc/self/ns/time ]; }
+probe_sys_resource() { [ $((0x$(sed -n 's/^CapEff:\t//p' /proc/self/status) >> 24 & 1)) = 1 ]; }
+probe_bfq() { [ -e /sys/fs/cgroup/io.bfq.weight ]; }
+probe_idmap() { "$RIG" idmap "$T"; }
+probe_hugepages() { [ -d /sys/kernel/mm/hugepages/hugepages-2048kB ]; }
