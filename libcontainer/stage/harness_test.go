@@ -137,7 +137,7 @@ func (s *subject) run(t testing.TB, w way) result {
 }
 
 // forget zeroes what may differ between two runs: the descriptors that were
-// put in, and the scratch area.
+// put in, also as the one for the report, and the scratch area.
 func (s *subject) forget(memory []byte) {
 	if memory == nil {
 		return
@@ -145,6 +145,7 @@ func (s *subject) forget(memory []byte) {
 	for _, c := range []program.Cell{s.report, s.dir} {
 		clear(memory[uint64(c)-program.Base:][:8])
 	}
+	clear(memory[offReport:][:8])
 	clear(memory[uint64(s.scratch)-program.Base:][:scratchSize])
 }
 
