@@ -67,4 +67,5 @@ mount --move /dev /new/dev
 mount --move /proc /new/proc
 mount --move /sys /new/sys
 # systemd makes every mount shared; a runtime must cope with that, so tests get it too.
+# shellcheck disable=SC2016 # the new shell's own $0
 exec switch_root /new /bin/busybox sh -c 'mount --make-rshared / && exec "$0"' "$VM_REPO/tests/vm/guest"

@@ -1,0 +1,104 @@
+# mesoc: run `make` or `make help` for what there is.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+MANDIR ?= $(PREFIX)/share/man
+KERNELS ?= 6.1 6.12
+FUZZTIME ?= 30s
+
+GO ?= go
+# -E: the program starts in our assembly, which hands over to Go's own entry unless it is a
+# container's init. The other architectures start in Go and behave the same, more slowly.
+GOARCH := $(shell $(GO) env GOARCH)
+ENTRY := $(if $(filter $(GOARCH),amd64 arm64),-E github.com/mesoc/mesoc/libcontainer/stage.entry)
+VERSION := $(shell git describe --tags --dirty --match 'v[0-9]*' 2>/dev/null | sed s/^v// || true)
+VERSION := $(or $(VERSION),0.0.0-dev)
+COMMIT := $(shell git describe --always --dirty --abbrev=12 --exclude '*' 2>/dev/null || true)
+LDFLAGS := -s -w $(ENTRY) -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+TAGS := urfave_cli_no_docs
+export CGO_ENABLED = 0
+
+BIN := .cache/tests/bin
+SCRIPTS := .ci/run tests/suite $(wildcard contrib/*.sh) tests/setup/debian tests/setup/install tests/native/run \
+	tests/native/go tests/vm/run tests/vm/kernel tests/vm/guest tests/vm/initramfs.sh tests/vm/check tests/vm/all \
+	tests/bench/peers $(wildcard tests/integration/*.bash) tests/integration/prepare
+
+.PHONY: help build install uninstall demo setup test test-unit test-root test-vm test-bin bench lint fuzz clean FORCE
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  Variables: PREFIX DESTDIR, RUNTIME (binary for the suite), KERNELS=\"$(KERNELS)\","
+	@echo "  PEERS=\"crun=/path runc=/path\", REQUIRE=root,cgroup2,... (skips become failures), FUZZTIME."
+
+build: mesoc ## the static binary ./mesoc
+
+# Always asked: go's own cache knows better than make what has changed.
+mesoc: FORCE
+	$(GO) build -trimpath -tags $(TAGS) -ldflags "$(LDFLAGS)" -o mesoc .
+
+install: build ## into PREFIX (/usr/local), below DESTDIR
+	install -D -m 755 mesoc $(DESTDIR)$(BINDIR)/mesoc
+	for page in contrib/man/*.8; do \
+		[ -e "$$page" ] || continue; \
+		install -D -m 644 "$$page" "$(DESTDIR)$(MANDIR)/man8/$${page##*/}"; \
+	done
+
+uninstall: ## what install has put there
+	rm -f $(DESTDIR)$(BINDIR)/mesoc $(DESTDIR)$(MANDIR)/man8/mesoc.8 $(DESTDIR)$(MANDIR)/man8/mesoc-*.8
+
+demo: build ## a busybox container, from create to delete, before your eyes (root)
+	@tests/setup/install demo
+	@tests/native/run contrib/demo.sh ./mesoc
+
+setup: ## what all targets need from Debian (root)
+	@tests/setup/install demo lint test vm bench
+
+test: lint test-unit test-root test-vm ## everything; what CI runs
+
+test-unit: ## pure tests and fuzz seeds: seconds, no root
+	tests/native/go --unprivileged
+
+test-root: build test-bin ## privileged Go tests and the bats suite, natively (root)
+	@tests/setup/install test
+	tests/native/run tests/native/go --privileged
+	tests/native/run tests/suite --log results/native
+
+test-vm: build test-bin ## the same on real kernels with every cgroup2 controller, in QEMU
+	@tests/setup/install vm
+	tests/vm/all $(KERNELS)
+
+# An emulated machine is too slow to compile: everything that runs there is built here.
+test-bin:
+	@tests/native/go --build $(BIN)
+	@tests/integration/prepare >/dev/null
+
+bench: build ## against the peers found in PATH, or PEERS (root); BENCH="--json --rounds 50"
+	@tests/setup/install bench
+	@mkdir -p .cache
+	$(GO) build -o .cache/bench ./tests/bench
+	tests/native/run .cache/bench $(BENCH) mesoc=./mesoc $(PEERS)
+
+lint: ## gofmt, vet on amd64 and arm64, staticcheck, shellcheck
+	@tests/setup/install lint
+	@unformatted=$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l); \
+	[ -z "$$unformatted" ] || { echo "gofmt: $$unformatted" >&2; exit 1; }
+	GOARCH=amd64 $(GO) vet ./...
+	GOARCH=arm64 $(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	shellcheck $(SCRIPTS)
+	shellcheck -s bats $(wildcard tests/integration/*.bats)
+
+fuzz: ## every fuzz target for FUZZTIME (30s) each
+	@for dir in $$(git grep -lE '^func Fuzz' -- '*_test.go' | xargs -n 1 dirname | sort -u); do \
+		for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]*' $$dir/*_test.go | cut -c 6-); do \
+			echo "$$dir $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "./$$dir"; \
+		done; \
+	done
+
+clean: ## what the build and the tests have made; .cache/vm (kernels) stays
+	rm -rf mesoc results .cache/tests .cache/bench .cache/vm/run.*
