@@ -1,0 +1,175 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/mesoc/mesoc/libcontainer/internal/sys"
+)
+
+// Version is the schema of the records that this program writes. It reads
+// those of this version and no other: a container lives as long as its
+// processes, and a field that one side does not know could be the one that
+// says what to undo.
+const Version = 1
+
+// Status is how far a container had come when its record was written.
+type Status string
+
+// The statuses that are recorded. What `state` prints also depends on whether
+// the process lives and whether the cgroup is frozen.
+const (
+	Creating Status = "creating" // things are being made for it
+	Created  Status = "created"  // its init waits at the gate
+	Running  Status = "running"  // the gate was opened
+	Stopped  Status = "stopped"  // it was seen to have ended
+)
+
+// Record is what is remembered of a container. Every field survives Save and
+// Load; a new one needs a line each in encode and decodeField, and a test
+// finds it missing there. Empty fields are not written.
+type Record struct {
+	// ID is the container's id, set by Create and Save.
+	ID string
+	// OCIVersion is ociVersion of config.json.
+	OCIVersion string
+	// Bundle and Rootfs are absolute paths.
+	Bundle, Rootfs string
+	// Created is when the create command began.
+	Created time.Time
+	Status  Status
+
+	// Pid and PidStartTime are init as a sys.Process; zero until it lives.
+	// Pid is counted in the pid namespace of the runtime.
+	Pid          int
+	PidStartTime uint64
+	// InitName is init's name at the gate, as in /proc/PID/comm.
+	InitName string
+	// BootID is sys.BootID at create: with another one, nothing that the
+	// record says of processes, cgroups and mounts is true any more.
+	BootID string
+
+	// Cgroup is the container's cgroup, relative to CgroupMount; its
+	// processes are in CgroupLeaf below it. All are empty without cgroups.
+	Cgroup, CgroupLeaf, CgroupMount string
+	// CgroupMade says that mesoc made the directory Cgroup, and so removes it.
+	CgroupMade bool
+
+	// Annotations are those of config.json and of the command line.
+	Annotations map[string]string
+	// Hooks is the object hooks of config.json as it stood there. It is kept
+	// as text: only the commands that run hooks pay for decoding them.
+	Hooks json.RawMessage
+	// GateSteps are the labels of the steps that init makes after the gate,
+	// by which `start` names the one that failed.
+	GateSteps []string
+
+	// HasProcess says that config.json has a process; without one the
+	// container can be created but not started.
+	HasProcess bool
+	// Rootless says that the container was made without root's rights.
+	Rootless bool
+	// Owner is the user who made the container.
+	Owner uint32
+}
+
+// Init is the container's first process, which may have ended since.
+func (r *Record) Init() sys.Process {
+	return sys.Process{Pid: r.Pid, StartTime: r.PidStartTime}
+}
+
+// maxPid is the highest pid that Linux gives (PID_MAX_LIMIT).
+const maxPid = 4 << 20
+
+// check returns what makes a record unfit to be acted upon. It is asked before
+// a record is written and after one was read.
+func (r *Record) check() error {
+	if err := ValidID(r.ID); err != nil {
+		return err
+	}
+	switch r.Status {
+	case Creating, Created, Running, Stopped:
+	default:
+		return invalid("status", strconv.Quote(string(r.Status)), "unknown")
+	}
+	// kill(-1) and kill(0) would hit everybody.
+	if r.Pid < 0 || r.Pid > maxPid {
+		return invalid("pid", strconv.Itoa(r.Pid), "no process has it")
+	}
+	if year := r.Created.UTC().Year(); year < 1 || year > 9999 {
+		return invalid("created", strconv.Itoa(year), "no year of four digits")
+	}
+	if len(r.Hooks) > 0 && (r.Hooks[0] != '{' || !json.Valid(r.Hooks)) {
+		return invalid("hooks", "", "not a JSON object")
+	}
+	if err := r.checkPaths(); err != nil {
+		return err
+	}
+	return r.checkText()
+}
+
+func (r *Record) checkPaths() error {
+	for _, p := range []struct{ name, value string }{
+		{"bundle", r.Bundle}, {"rootfs", r.Rootfs}, {"cgroup_mount", r.CgroupMount},
+	} {
+		if p.value != "" && p.value[0] != '/' {
+			return invalid(p.name, strconv.Quote(p.value), "not absolute")
+		}
+	}
+	// Both are removed by delete.
+	for component := range strings.SplitSeq(r.Cgroup, "/") {
+		if component == ".." || component == "." {
+			return invalid("cgroup", strconv.Quote(r.Cgroup), "it leads elsewhere")
+		}
+	}
+	if strings.Contains(r.CgroupLeaf, "/") || r.CgroupLeaf == ".." || r.CgroupLeaf == "." {
+		return invalid("cgroup_leaf", strconv.Quote(r.CgroupLeaf), "not a name")
+	}
+	return nil
+}
+
+// checkText refuses what JSON cannot hold, which is only UTF-8: a path that
+// came back changed would be another path.
+func (r *Record) checkText() error {
+	check := func(name, value string) error {
+		if !utf8.ValidString(value) {
+			return invalid(name, strconv.Quote(value), "not UTF-8")
+		}
+		if strings.IndexByte(value, 0) >= 0 {
+			return invalid(name, strconv.Quote(value), "it holds a NUL byte")
+		}
+		return nil
+	}
+	for _, p := range []struct{ name, value string }{
+		{"oci_version", r.OCIVersion}, {"bundle", r.Bundle}, {"rootfs", r.Rootfs},
+		{"init_name", r.InitName}, {"boot_id", r.BootID},
+		{"cgroup", r.Cgroup}, {"cgroup_leaf", r.CgroupLeaf}, {"cgroup_mount", r.CgroupMount},
+	} {
+		if err := check(p.name, p.value); err != nil {
+			return err
+		}
+	}
+	for key, value := range r.Annotations {
+		if !utf8.ValidString(key) || !utf8.ValidString(value) {
+			return invalid("annotations", strconv.Quote(key), "not UTF-8")
+		}
+	}
+	for _, step := range r.GateSteps {
+		if !utf8.ValidString(step) {
+			return invalid("gate_steps", strconv.Quote(step), "not UTF-8")
+		}
+	}
+	return nil
+}
+
+// invalid is an error about one field of a record.
+func invalid(field, value, rule string) error {
+	if value != "" {
+		field += " " + value
+	}
+	return errors.New(field + ": " + rule)
+}
