@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/mesoc/mesoc/libcontainer"
+)
+
+var createCommand = command{
+	name:      "create",
+	usage:     "create a container",
+	arguments: "ID",
+	description: `Creates a container from a bundle and leaves it waiting: its process is
+there, its namespaces, mounts, devices and limits too, but its program does
+not run before "mesoc start ID".`,
+	options: [][]option{createOptions[:]},
+	minArgs: 1, maxArgs: 1, takesID: true,
+	run: create,
+}
+
+// createOptions are those of create, which run has too.
+var createOptions = [...]option{
+	{name: "bundle", alias: "b", usage: "directory of the bundle (default: the current directory)"},
+	{name: "pid-file", usage: "file to write the process id to"},
+	{name: "console-socket", usage: "AF_UNIX socket that is sent the container's terminal"},
+	{name: "pidfd-socket", usage: "AF_UNIX socket that is sent a pidfd of the container's process"},
+	{name: "no-pivot", kind: boolean, usage: "move the root with MS_MOVE and chroot instead of pivot_root, for a root on a ramdisk"},
+	{name: "no-new-keyring", kind: boolean, usage: "keep the caller's session keyring"},
+	{name: "preserve-fds", kind: number, usage: "hand on N more descriptors (stdio + $LISTEN_FDS + N in total)"},
+	{name: "annotation", repeats: true, usage: "add an annotation, KEY=VALUE (repeats)"},
+
+	{name: "parent", unbuilt: true},
+	{name: "share-cgroups", kind: boolean, unbuilt: true},
+	{name: "sandbox", unbuilt: true},
+	{name: "disk-limit", unbuilt: true},
+	{name: "network", repeats: true, unbuilt: true},
+	{name: "publish", repeats: true, unbuilt: true},
+	{name: "volume", repeats: true, unbuilt: true},
+	{name: "image-config", unbuilt: true},
+	{name: "supervise", kind: boolean, unbuilt: true},
+}
+
+func create(c *call) error {
+	o, err := c.creation()
+	if err != nil {
+		return err
+	}
+	return c.runtime().Create(context.Background(), o)
+}
+
+// creation is what the flags of create and run ask for.
+func (c *call) creation() (libcontainer.CreateOptions, error) {
+	o := libcontainer.CreateOptions{
+		ID:            c.id(),
+		Bundle:        c.flags.text("bundle"),
+		PidFile:       c.flags.text("pid-file"),
+		ConsoleSocket: c.flags.text("console-socket"),
+		PidfdSocket:   c.flags.text("pidfd-socket"),
+		NoPivot:       c.flags.is("no-pivot"),
+		NoNewKeyring:  c.flags.is("no-new-keyring"),
+		PreserveFDs:   c.flags.number("preserve-fds"),
+	}
+	if o.Bundle == "" {
+		o.Bundle = "."
+	}
+	if err := c.refuseUnbuilt(); err != nil {
+		return o, err
+	}
+	if err := c.refuseCgroupManager(); err != nil {
+		return o, err
+	}
+	if o.PidFile != "" {
+		path, err := filepath.Abs(o.PidFile)
+		if err != nil {
+			return o, fmt.Errorf("find the pid file %s: %w", o.PidFile, err)
+		}
+		o.PidFile = path
+	}
+	for _, wish := range c.flags.all("annotation") {
+		key, value, ok := strings.Cut(wish, "=")
+		if !ok || key == "" {
+			return o, fmt.Errorf("read --annotation %q: must be KEY=VALUE", wish)
+		}
+		if o.Annotations == nil {
+			o.Annotations = map[string]string{}
+		}
+		o.Annotations[key] = value
+	}
+	return o, nil
+}
+
+// refuseCgroupManager refuses what only a new container needs: the commands
+// for existing ones are called with the same global flags.
+func (c *call) refuseCgroupManager() error {
+	if c.settings.is(setSystemdCgroup) || c.settings.text(setCgroupManager) == "systemd" {
+		return errors.New("--systemd-cgroup: not supported: mesoc makes its cgroups itself, below cgroups_root (leave the flag out, or set the engine's cgroup driver to cgroupfs)")
+	}
+	if c.settings.text(setCgroupManager) == "disabled" {
+		return errors.New("--cgroup-manager disabled: not supported yet: every container gets its cgroup")
+	}
+	return nil
+}
