@@ -1,0 +1,134 @@
+package bundle
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// goodConfigs are what engines write.
+func goodConfigs(t testing.TB) map[string][]byte {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*.json")
+	if err != nil || len(files) < 6 {
+		t.Fatalf("found %d configs in testdata: %v", len(files), err)
+	}
+	configs := map[string][]byte{}
+	for _, f := range files {
+		raw, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		configs[filepath.Base(f)] = raw
+	}
+	return configs
+}
+
+// reference is what encoding/json makes of a config.
+func reference(t testing.TB, raw []byte) *specs.Spec {
+	t.Helper()
+	var s specs.Spec
+	if err := json.Unmarshal(raw, &s); err != nil {
+		t.Fatal(err)
+	}
+	return &s
+}
+
+func TestGoodConfigs(t *testing.T) {
+	warnings := map[string][]string{
+		"runc.json": {"/process/capabilities/ambient: CAP_KILL, CAP_NET_BIND_SERVICE, CAP_AUDIT_WRITE: not both permitted and inheritable: left out"},
+	}
+	warnings["runc-rootless.json"] = warnings["runc.json"]
+	for name, raw := range goodConfigs(t) {
+		spec, err := parse(name, raw)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		problems, got := Validate(spec)
+		for _, p := range problems {
+			t.Errorf("%s: %s", name, p)
+		}
+		if !reflect.DeepEqual(got, warnings[name]) {
+			t.Errorf("%s: warnings %q, want %q", name, got, warnings[name])
+		}
+		if u := UnknownProperties(raw); len(u) > 0 {
+			t.Errorf("%s: unknown properties %q", name, u)
+		}
+		if err := diagnose(name, raw); err != nil {
+			t.Errorf("%s: the explaining decoder finds what the generated one does not: %v", name, err)
+		}
+	}
+}
+
+func TestDecodersAgree(t *testing.T) {
+	for name, raw := range goodConfigs(t) {
+		got, err := decode(raw)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if want := reference(t, raw); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: decoded otherwise than by encoding/json:\n%s\n%s", name, asJSON(t, got), asJSON(t, want))
+		}
+	}
+}
+
+// TestDocumentIsSpec holds the top level of our document against the spec's:
+// a property that a newer version of the spec adds must not be lost.
+func TestDocumentIsSpec(t *testing.T) {
+	ours, theirs := reflect.TypeFor[document](), reflect.TypeFor[specs.Spec]()
+	for i := range theirs.NumField() {
+		f := theirs.Field(i)
+		own, ok := ours.FieldByName(f.Name)
+		if !ok || own.Tag.Get("json") != f.Tag.Get("json") {
+			t.Errorf("document lacks %s %q", f.Name, f.Tag.Get("json"))
+		} else if own.Type != f.Type && own.Type != reflect.TypeFor[json.RawMessage]() {
+			t.Errorf("document.%s is %s, want %s", f.Name, own.Type, f.Type)
+		}
+	}
+}
+
+func asJSON(t testing.TB, v any) string {
+	t.Helper()
+	raw, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+func BenchmarkDecode(b *testing.B) {
+	for _, name := range []string{"runc.json", "docker.json"} {
+		raw := goodConfigs(b)[name]
+		b.Run("generated/"+name, func(b *testing.B) {
+			b.SetBytes(int64(len(raw)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := decode(raw); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run("reflection/"+name, func(b *testing.B) {
+			b.SetBytes(int64(len(raw)))
+			for b.Loop() {
+				reference(b, raw)
+			}
+		})
+	}
+}
+
+func BenchmarkValidate(b *testing.B) {
+	spec := reference(b, goodConfigs(b)["docker.json"])
+	b.ReportAllocs()
+	for b.Loop() {
+		if problems, _ := Validate(spec); len(problems) > 0 {
+			b.Fatal(problems)
+		}
+	}
+}

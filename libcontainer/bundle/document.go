@@ -1,0 +1,78 @@
+package bundle
+
+import (
+	"encoding/json"
+
+	"github.com/mailru/easyjson/jlexer"
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+//go:generate go run generate.go
+
+// document is config.json. It is specs.Spec but for the sections of other
+// platforms, of which nothing is of interest but that they are there: that
+// spares their decoders.
+type document struct {
+	Version     string            `json:"ociVersion"`
+	Process     *specs.Process    `json:"process,omitempty"`
+	Root        *specs.Root       `json:"root,omitempty"`
+	Hostname    string            `json:"hostname,omitempty"`
+	Domainname  string            `json:"domainname,omitempty"`
+	Mounts      []specs.Mount     `json:"mounts,omitempty"`
+	Hooks       *specs.Hooks      `json:"hooks,omitempty"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+	Linux       *specs.Linux      `json:"linux,omitempty"`
+	Solaris     json.RawMessage   `json:"solaris,omitempty"`
+	Windows     json.RawMessage   `json:"windows,omitempty"`
+	VM          json.RawMessage   `json:"vm,omitempty"`
+	ZOS         json.RawMessage   `json:"zos,omitempty"`
+	FreeBSD     json.RawMessage   `json:"freebsd,omitempty"`
+}
+
+// decode reads a config.json with the generated decoder: reflection would
+// build its tables anew in every process, for ten times the price. What the
+// decoder says of an error is not for people; diagnose is.
+func decode(raw []byte) (*specs.Spec, error) {
+	var d document
+	lexer := jlexer.Lexer{Data: raw}
+	d.UnmarshalEasyJSON(&lexer)
+	if err := lexer.Error(); err != nil {
+		return nil, err
+	}
+	spec := &specs.Spec{
+		Version:     d.Version,
+		Process:     d.Process,
+		Root:        d.Root,
+		Hostname:    d.Hostname,
+		Domainname:  d.Domainname,
+		Mounts:      d.Mounts,
+		Hooks:       d.Hooks,
+		Annotations: d.Annotations,
+		Linux:       d.Linux,
+	}
+	if present(d.Solaris) {
+		spec.Solaris = &specs.Solaris{}
+	}
+	if present(d.Windows) {
+		spec.Windows = &specs.Windows{}
+	}
+	if present(d.VM) {
+		spec.VM = &specs.VM{}
+	}
+	if present(d.ZOS) {
+		spec.ZOS = &specs.ZOS{}
+	}
+	if present(d.FreeBSD) {
+		spec.FreeBSD = &specs.FreeBSD{}
+	}
+	return spec, nil
+}
+
+// present reports whether a section says anything.
+func present(section json.RawMessage) bool {
+	switch string(section) {
+	case "", "null", "{}":
+		return false
+	}
+	return true
+}

@@ -1,0 +1,116 @@
+package bundle
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/mesoc/mesoc/libcontainer/plan"
+)
+
+// This file is the one list of what is not built yet. When a feature lands,
+// its line goes.
+
+const ruleNotYet = "not supported yet"
+
+// unsupportedProperties are refused when they say something.
+var unsupportedProperties = [...]struct {
+	pointer string
+	says    func(p *specs.Process, l *specs.Linux) bool
+}{
+	{"/process/commandLine", func(p *specs.Process, _ *specs.Linux) bool { return p.CommandLine != "" }},
+	{"/process/apparmorProfile", func(p *specs.Process, _ *specs.Linux) bool { return p.ApparmorProfile != "" }},
+	{"/process/selinuxLabel", func(p *specs.Process, _ *specs.Linux) bool { return p.SelinuxLabel != "" }},
+	{"/process/scheduler", func(p *specs.Process, _ *specs.Linux) bool { return p.Scheduler != nil }},
+	{"/process/ioPriority", func(p *specs.Process, _ *specs.Linux) bool { return p.IOPriority != nil }},
+	{"/process/execCPUAffinity", func(p *specs.Process, _ *specs.Linux) bool {
+		return p.ExecCPUAffinity != nil && *p.ExecCPUAffinity != specs.CPUAffinity{}
+	}},
+	{"/linux/seccomp", func(_ *specs.Process, l *specs.Linux) bool { return l.Seccomp != nil }},
+	{"/linux/mountLabel", func(_ *specs.Process, l *specs.Linux) bool { return l.MountLabel != "" }},
+	{"/linux/personality", func(_ *specs.Process, l *specs.Linux) bool { return l.Personality != nil }},
+	{"/linux/memoryPolicy", func(_ *specs.Process, l *specs.Linux) bool { return l.MemoryPolicy != nil }},
+	{"/linux/netDevices", func(_ *specs.Process, l *specs.Linux) bool { return len(l.NetDevices) > 0 }},
+	{"/linux/intelRdt", func(_ *specs.Process, l *specs.Linux) bool { return l.IntelRdt != nil }},
+	{"/linux/resources/network/classID", func(_ *specs.Process, l *specs.Linux) bool {
+		return l.Resources != nil && l.Resources.Network != nil && l.Resources.Network.ClassID != nil && *l.Resources.Network.ClassID != 0
+	}},
+	{"/linux/resources/network/priorities", func(_ *specs.Process, l *specs.Linux) bool {
+		return l.Resources != nil && l.Resources.Network != nil && len(l.Resources.Network.Priorities) > 0
+	}},
+}
+
+// unsupportedMountOptions are known and not built.
+var unsupportedMountOptions = [...]string{"tmpcopyup"}
+
+// annotationPrefix is that of the annotations that are ours. Those of others
+// are ignored, one of ours never is: it would be a wish that nobody hears.
+const annotationPrefix = "io.mesoc."
+
+// unsupportedAnnotations are ours, with the isolator that is still missing.
+var unsupportedAnnotations = [...]struct{ name, isolator string }{
+	{"parent", ""},
+	{"share-cgroups", ""},
+	{"sandbox", ""},
+	{"supervise", ""},
+	{"resources", "cgroups/cpu, cgroups/mem"},
+	{"disk.limit", "disk/du, disk/xfs"},
+	{"volumes", "filesystem/shared"},
+	{"networks", "network/cni"},
+	{"publish", "network/cni"},
+	{"docker-volumes", "docker/volume"},
+	{"image-config", "docker/runtime"},
+	{"command", "docker/runtime"},
+	{"capabilities.effective", "linux/capabilities"},
+	{"capabilities.bounding", "linux/capabilities"},
+	{"rlimits", "posix/rlimits"},
+	{"ipc-mode", "namespaces/ipc"},
+	{"shm-size", "namespaces/ipc"},
+	{"share-pid-namespace", "namespaces/pid"},
+}
+
+// unsupportedAnnotation is what an annotation of ours waits for.
+func unsupportedAnnotation(name string) (needs string, known bool) {
+	for _, a := range unsupportedAnnotations {
+		if a.name != name {
+			continue
+		}
+		if a.isolator == "" {
+			return "", true
+		}
+		return " (needs the isolator " + a.isolator + ")", true
+	}
+	return "", false
+}
+
+// MountOptions are the options of mounts that are known and work, sorted.
+func MountOptions() []string {
+	return slices.DeleteFunc(plan.MountOptionNames(), func(name string) bool {
+		return slices.Contains(unsupportedMountOptions[:], name)
+	})
+}
+
+func (c *checker) unsupported(s *specs.Spec) {
+	for i := range unsupportedProperties {
+		u := &unsupportedProperties[i]
+		process := strings.HasPrefix(u.pointer, "/process/")
+		if process && s.Process == nil || !process && s.Linux == nil {
+			continue
+		}
+		if u.says(s.Process, s.Linux) {
+			c.bad(u.pointer, nil, ruleNotYet)
+		}
+	}
+	for _, p := range [...]struct {
+		name    string
+		present bool
+	}{
+		{"solaris", s.Solaris != nil}, {"windows", s.Windows != nil}, {"vm", s.VM != nil},
+		{"zos", s.ZOS != nil}, {"freebsd", s.FreeBSD != nil},
+	} {
+		if p.present {
+			c.bad("/"+p.name, nil, "not supported: this is a runtime for Linux")
+		}
+	}
+}
