@@ -43,6 +43,11 @@ func (e *idError) Unwrap() []error {
 	return []error{e.sentinel, e.reason}
 }
 
+// Is makes the sentinels those of io/fs, too.
+func (e *idError) Is(target error) bool {
+	return target == fs.ErrExist && e.sentinel == ErrExist || target == fs.ErrNotExist && e.sentinel == ErrNotExist
+}
+
 // fail gives err the shape `op object: cause`. The type is that of the
 // operating system's errors because it has just that shape.
 func fail(op, object string, err error) error {

@@ -11,19 +11,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-)
 
-// needRoot skips a test that cannot do without root.
-func needRoot(t testing.TB) {
-	t.Helper()
-	if os.Geteuid() == 0 {
-		return
-	}
-	if strings.Contains(","+os.Getenv("REQUIRE")+",", ",root,") {
-		t.Fatal("REQUIRE names root, and this is not root")
-	}
-	t.Skip("needs root")
-}
+	"github.com/mesoc/mesoc/libcontainer/internal/testutil"
+)
 
 // inPrivateMounts runs f in a mount namespace of its own, on a thread that
 // ends with it.
@@ -122,7 +112,7 @@ func TestHostileRecords(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.root {
-				needRoot(t)
+				testutil.Root(t)
 			}
 			s := newStore(t)
 			if err := os.MkdirAll(s.path("x"), 0o700); err != nil {
@@ -198,7 +188,7 @@ func TestHostileDirectories(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.root {
-				needRoot(t)
+				testutil.Root(t)
 			}
 			s := newStore(t)
 			os.MkdirAll(s.Root, 0o700)
@@ -260,7 +250,7 @@ func TestRemoveTakesEverythingAndNothingElse(t *testing.T) {
 }
 
 func TestRemoveDoesNotEnterMounts(t *testing.T) {
-	needRoot(t)
+	testutil.Root(t)
 	s := newStore(t)
 	create(t, s, "c").Close()
 	outside := t.TempDir()

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/mesoc/mesoc/libcontainer/internal/testutil"
 )
 
 // TestConcurrentCreate lets several creates of one id loose at once, 200
@@ -180,7 +182,7 @@ func TestMain(m *testing.M) {
 	if root := os.Getenv(saverEnv); root != "" {
 		save(root)
 	}
-	os.Exit(m.Run())
+	os.Exit(testutil.Main(m))
 }
 
 // save replaces the record of container c until it is killed, and writes a

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mesoc/mesoc/libcontainer/internal/testutil"
 )
 
 // newStore returns a store whose root does not exist yet.
@@ -162,9 +164,9 @@ func TestErrorTexts(t *testing.T) {
 		want string
 		is   []error
 	}{
-		{absent, `container does not exist: "x"`, []error{ErrNotExist}},
-		{absentLock, `container does not exist: "x"`, []error{ErrNotExist}},
-		{taken, `container with given ID already exists: "c"`, []error{ErrExist}},
+		{absent, `container does not exist: "x"`, []error{ErrNotExist, fs.ErrNotExist}},
+		{absentLock, `container does not exist: "x"`, []error{ErrNotExist, fs.ErrNotExist}},
+		{taken, `container with given ID already exists: "c"`, []error{ErrExist, fs.ErrExist}},
 		{busy, `lock container "c": another command is changing it`, []error{ErrLocked}},
 		{half, `container does not exist: "half": its creation never finished`, []error{ErrNotExist, ErrIncomplete}},
 		{id, `invalid container ID format "a/b": "/" is not a letter, a digit or one of _+-.`, nil},
@@ -256,7 +258,7 @@ func TestRefusedRecordLeavesNothing(t *testing.T) {
 
 // TestUnwritableRecordLeavesNothing fills the file system up.
 func TestUnwritableRecordLeavesNothing(t *testing.T) {
-	needRoot(t)
+	testutil.Root(t)
 	dir := t.TempDir()
 	inPrivateMounts(t, func() error {
 		if err := unix.Mount("none", dir, "tmpfs", 0, "size=4k,mode=700"); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -268,7 +269,41 @@ func TestMemfdProgram(t *testing.T) {
 		}
 	}
 	seals, err := unix.FcntlInt(uintptr(fd), unix.F_GET_SEALS, 0)
-	if err != nil || seals&programSeals != programSeals {
-		t.Errorf("seals %#x, %v; want %#x", seals, err, programSeals)
+	if err != nil || seals&memfdSeals != memfdSeals {
+		t.Errorf("seals %#x, %v; want %#x", seals, err, memfdSeals)
+	}
+}
+
+func TestMemfdExecutable(t *testing.T) {
+	data, err := os.ReadFile("/bin/true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, err := MemfdExecutable("test", data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer Close(fd)
+	if _, err := unix.Pwrite(fd, []byte("x"), 0); err != unix.EPERM {
+		t.Errorf("write: got %v, want EPERM", err)
+	}
+	if err := exec.Command(fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), fd)).Run(); err != nil {
+		t.Errorf("execute: %v", err)
+	}
+	program, err := MemfdProgram("test", data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer Close(program)
+	seals, err := unix.FcntlInt(uintptr(program), unix.F_GET_SEALS, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seals&unix.F_SEAL_EXEC == 0 {
+		return // a kernel before 6.3
+	}
+	err = exec.Command(fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), program)).Run()
+	if !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("execute what is no executable: got %v, want EACCES", err)
 	}
 }

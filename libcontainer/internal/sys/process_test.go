@@ -11,7 +11,11 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mesoc/mesoc/libcontainer/internal/testutil"
 )
+
+func TestMain(m *testing.M) { os.Exit(testutil.Main(m)) }
 
 // sleeper starts a process that lives until its stdin is closed, and is a
 // zombie from then on until the test ends.
@@ -25,7 +29,7 @@ func sleeper(t testing.TB) (pid int, end func()) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { in.Close(); cmd.Process.Kill(); cmd.Wait() })
+	t.Cleanup(func() { in.Close(); cmd.Process.Kill(); cmd.Wait(); cmd.Process.Release() })
 	return cmd.Process.Pid, func() { in.Close() }
 }
 
@@ -119,6 +123,7 @@ func TestPidfdReap(t *testing.T) {
 		}
 		got, err := PidfdReap(fd, true)
 		c.want.Pid = proc.Pid
+		proc.Release()
 		if err != nil || got != c.want {
 			t.Errorf("%s: got %+v, %v; want %+v", c.script, got, err, c.want)
 		}
