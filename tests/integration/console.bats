@@ -18,7 +18,7 @@ said() { grep -q "$1" console.out; }
 
 @test "console-socket: one message with one descriptor, the terminal" {
 	script 'tty; stty size; test -c /dev/console && echo console
-		echo "rdev $(stat -c %t:%T /dev/console) $(stat -L -c %t:%T /proc/self/fd/0) $(stat -L -c %t:%T /proc/self/fd/1) $(stat -L -c %t:%T /proc/self/fd/2)"
+		echo "rdev $(stat -c %t:%T /dev/console) $(stat -L -c %t:%T /proc/$$/fd/0 /proc/$$/fd/1 /proc/$$/fd/2 | tr "\n" " ")"
 		awk "\$5==\"/dev/console\" {print \"mounted\"}" /proc/self/mountinfo
 		echo via-tty >/dev/tty; echo "sid $(cut -d" " -f6 /proc/self/stat) tty $(cut -d" " -f7 /proc/self/stat)"
 		ls /dev/pts; read -r line; echo "read $line"; exit 0' '/process/consoleSize={"height":17,"width":83}'

@@ -29,7 +29,10 @@ probe='for fd in $(seq 3 60); do [ -e /proc/$$/fd/$fd ] && echo "$fd $(readlink 
 
 @test "nothing of the runtime's leaks into hooks" {
 	hook() { printf '#!/bin/sh\nls -l /proc/self/fd | sed -n "s/.* \\([0-9]*\\) -> \\(.*\\)/%s \\1 \\2/p" >>%s/fds\n' "$1" "$T" >"$T/$1"; chmod +x "$T/$1"; }
-	for h in prestart createRuntime poststart poststop; do
+	local hooks=(prestart createRuntime poststart)
+	# runc's delete hands on whatever the caller had open.
+	if is_mesoc; then hooks+=(poststop); fi
+	for h in "${hooks[@]}"; do
 		hook $h
 		edit "/hooks/$h+={\"path\":\"$T/$h\"}"
 	done
@@ -42,7 +45,7 @@ probe='for fd in $(seq 3 60); do [ -e /proc/$$/fd/$fd ] && echo "$fd $(readlink 
 	ok
 	# ls itself holds the directory as 3.
 	eq "$(grep -cvE '^[a-zA-Z]+ [0-3] ' fds)" 0 "descriptors above 3"
-	eq "$(grep -c '^[a-zA-Z]* 3 /proc/' fds)" 4 "hooks with only a directory as 3"
+	eq "$(grep -c '^[a-zA-Z]* 3 /proc/' fds)" "${#hooks[@]}" "hooks with only a directory as 3"
 }
 
 @test "preserve-fds: as many as asked for, with their numbers" {
@@ -67,15 +70,17 @@ probe='for fd in $(seq 3 60); do [ -e /proc/$$/fd/$fd ] && echo "$fd $(readlink 
 }
 
 @test "preserve-fds: one that is not open is an error before anything is made" {
-	create --preserve-fds 3
-	fails
-	has "$stderr" fd
-	clean
-	for n in -1 x; do
-		create "--preserve-fds=$n"
+	if is_mesoc; then # runc finds descriptors of its own there
+		create --preserve-fds 3
+		fails fd
+		clean
+		create --preserve-fds=-1
 		fails
 		clean
-	done
+	fi
+	create --preserve-fds=x
+	fails
+	clean
 }
 
 @test "LISTEN_FDS: descriptors, the variable, and LISTEN_PID=1" {
