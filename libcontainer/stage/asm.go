@@ -10,3 +10,7 @@ const Supported = true
 //
 //go:noescape
 func clone(args *CloneArgs, image uintptr) (r uintptr)
+
+// entryAddress is the address of the entry point, for the tests: they make
+// binaries that are entered there without linking anew.
+func entryAddress() uintptr

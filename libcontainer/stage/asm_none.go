@@ -7,3 +7,5 @@ package stage
 const Supported = false
 
 func clone(*CloneArgs, uintptr) uintptr { panic("no assembly on this architecture") }
+
+func entryAddress() uintptr { panic("no assembly on this architecture") }

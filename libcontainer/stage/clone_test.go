@@ -191,7 +191,7 @@ func TestCloneThenExec(t *testing.T) {
 	if _, err := stageImage.WriteAt(img, 0); err != nil {
 		t.Fatal(err)
 	}
-	path := helper(t, "entry", true)
+	path := helper(t, "entry")
 	image := share(t, 2, func(b *program.Builder) {
 		none := b.Cell("none", 0)
 		// Both descriptors may be below 10: move them out of the way first.

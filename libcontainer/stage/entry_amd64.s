@@ -96,14 +96,15 @@ gogc:
 
 	// Both, one (twice, for the alignment), or none of ours goes before envp.
 scanned:
-	MOVL	R8, ·added(SB)
+	ORL	$const_wasEntered, R8
+	MOVL	R8, ·atEntry(SB)
 	LEAQ	maxProcs<>(SB), CX
 	LEAQ	gcOff<>(SB), DX
 	TESTL	$const_addedMaxProcs, R8
 	CMOVQEQ	DX, CX
 	TESTL	$const_addedGC, R8
 	CMOVQEQ	CX, DX
-	TESTL	R8, R8
+	TESTL	$(const_addedMaxProcs|const_addedGC), R8
 	JZ	start
 	MOVQ	SP, SI
 	LEAQ	-16(SP), DI
@@ -121,6 +122,12 @@ move:
 
 start:
 	JMP	_rt0_amd64_linux(SB)
+
+// func entryAddress() uintptr
+TEXT ·entryAddress(SB),NOSPLIT,$0-8
+	LEAQ	·entry(SB), AX
+	MOVQ	AX, ret+0(FP)
+	RET
 
 DATA maxProcs<>+0(SB)/8, $"GOMAXPRO"
 DATA maxProcs<>+8(SB)/8, $"CS=1\x00\x00\x00\x00"

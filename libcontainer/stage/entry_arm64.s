@@ -91,7 +91,8 @@ gogc:
 
 	// Both, one (twice, for the alignment), or none of ours goes before envp.
 scanned:
-	MOVW	R4, ·added(SB)
+	ORR	$const_wasEntered, R4, R1
+	MOVW	R1, ·atEntry(SB)
 	CBZ	R4, start
 	MOVD	$maxProcs<>(SB), R2
 	MOVD	$gcOff<>(SB), R3
@@ -113,6 +114,12 @@ move:
 
 start:
 	B	_rt0_arm64_linux(SB)
+
+// func entryAddress() uintptr
+TEXT ·entryAddress(SB),NOSPLIT,$0-8
+	MOVD	$·entry(SB), R0
+	MOVD	R0, ret+0(FP)
+	RET
 
 DATA maxProcs<>+0(SB)/8, $"GOMAXPRO"
 DATA maxProcs<>+8(SB)/8, $"CS=1\x00\x00\x00\x00"

@@ -6,6 +6,9 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,21 +20,28 @@ import (
 	"github.com/mesoc/mesoc/libcontainer/program"
 )
 
-// findings are what the helper says of its own start.
+// findings are what a helper says of its own start.
 type findings struct {
-	MaxProcs                int
-	GC                      int
+	MaxProcs, GC            int
+	Entered                 bool
 	Args, Environ, Original []string
-	Auxv                    [][2]uint64
+	Auxv                    [][2]uintptr
 }
 
-func find(t *testing.T, entry bool, env []string, argv ...string) findings {
-	t.Helper()
-	name := "twin"
-	if entry {
-		name = "entry"
+func tellFindings() {
+	auxv, err := unix.Auxv()
+	if err == nil {
+		err = json.NewEncoder(os.Stdout).Encode(findings{runtime.GOMAXPROCS(0), debug.SetGCPercent(-1),
+			Entered(), os.Args, os.Environ(), Environ(), auxv})
 	}
-	cmd := command(helper(t, name, entry), argv...)
+	if err != nil {
+		panic(err)
+	}
+}
+
+func find(t *testing.T, name string, env []string, argv ...string) findings {
+	t.Helper()
+	cmd := command(helper(t, name), argv...)
 	cmd.Env = env
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
@@ -79,11 +89,11 @@ func TestEntryEnvironment(t *testing.T) {
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
-			f := find(t, true, c.env)
+			f := find(t, "entry", c.env)
 			if f.MaxProcs != c.maxProcs || f.GC != c.gc {
 				t.Errorf("GOMAXPROCS %d, GOGC %d; want %d, %d", f.MaxProcs, f.GC, c.maxProcs, c.gc)
 			}
-			plain := find(t, false, c.env).Environ
+			plain := find(t, "twin", c.env).Environ
 			if !slices.Equal(f.Original, plain) {
 				t.Errorf("environment without ours %q, want %q", cut(f.Original), cut(plain))
 			}
@@ -111,16 +121,55 @@ func TestEntryArguments(t *testing.T) {
 		{"x"}, {""}, {"a b", "c d", "", " "}, {"mesoc-init"}, {"mesoc-ini", "3"}, {"mesoc-initx", "3"},
 		{"mesoc-inix", "3"}, {"Mesoc-init", "3"}, {"/mesoc-init", "3"}, {"m", "3"}, many,
 	} {
-		if f := find(t, true, []string{"A=1"}, argv...); !slices.Equal(f.Args, argv) || !slices.Equal(f.Original, []string{"A=1"}) {
+		if f := find(t, "entry", []string{"A=1"}, argv...); !slices.Equal(f.Args, argv) || !slices.Equal(f.Original, []string{"A=1"}) {
 			t.Errorf("arguments %q, want %q; environment %q", cut(f.Args), cut(argv), f.Original)
 		}
+	}
+}
+
+func TestEntered(t *testing.T) {
+	needEntry(t)
+	if !find(t, "entry", []string{}).Entered || find(t, "twin", []string{}).Entered {
+		t.Error("Entered does not tell one helper from the other")
+	}
+}
+
+// The linker finds the entry point, and it is what the kernel then runs.
+func TestLinkedEntry(t *testing.T) {
+	needEntry(t)
+	if os.Getenv(emulatorEnv) != "" {
+		t.Skip("the compiler is not to be emulated")
+	}
+	needProgram(t, "go")
+	path := filepath.Join(t.TempDir(), "linked")
+	build := exec.Command("go", "build", "-ldflags=-E "+EntrySymbol, "-o", path, "./testdata/linked")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if out, err := exec.Command(path).CombinedOutput(); err != nil || string(out) != "entered" {
+		t.Errorf("%q, %v", out, err)
+	}
+	image := memfd(t)
+	defer image.Close()
+	s := newSubject()
+	s.exit(31)
+	img, err := s.Program().Encode(program.Image{Inputs: map[string]uint64{"report": 4, "dir": 5}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := image.WriteAt(img, 0); err != nil {
+		t.Fatal(err)
+	}
+	if status := runCommand(t, command(path, Name, "3"), image, os.Stdin, os.Stdin); status.ExitStatus() != 31 {
+		t.Errorf("status %#x, want exit status 31", status)
 	}
 }
 
 // The auxiliary vector is whole: the vDSO, AT_SECURE, the page size.
 func TestEntryAuxv(t *testing.T) {
 	needEntry(t)
-	with, without := find(t, true, []string{}).Auxv, find(t, false, []string{}).Auxv
+	with, without := find(t, "entry", []string{}).Auxv, find(t, "twin", []string{}).Auxv
 	if len(with) == 0 || len(with) != len(without) {
 		t.Fatalf("%d entries, want %d", len(with), len(without))
 	}
@@ -150,7 +199,7 @@ func TestEntryNoArguments(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	pid, err := syscall.ForkExec(helper(t, "entry", true), []string{}, &syscall.ProcAttr{
+	pid, err := syscall.ForkExec(helper(t, "entry"), []string{}, &syscall.ProcAttr{
 		Env: []string{"A=1"}, Files: []uintptr{0, w.Fd(), 2}})
 	w.Close()
 	if err != nil {
@@ -243,7 +292,7 @@ func startWaiting(t testing.TB) *waiting {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := command(helper(t, "entry", true), Name, "3")
+	cmd := command(helper(t, "entry"), Name, "3")
 	cmd.ExtraFiles = []*os.File{image, readyWrite, gateRead}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -305,7 +354,7 @@ func BenchmarkStage(b *testing.B) {
 	}
 	for _, name := range []string{"entry", "twin"} {
 		b.Run(name, func(b *testing.B) {
-			path := helper(b, name, name == "entry")
+			path := helper(b, name)
 			for b.Loop() {
 				cmd := command(path, Name, "3")
 				cmd.ExtraFiles = []*os.File{image}

@@ -4,6 +4,7 @@ package stage
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"os"
@@ -17,6 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mesoc/mesoc/libcontainer/internal/testutil"
 	"github.com/mesoc/mesoc/libcontainer/program"
 )
 
@@ -80,10 +82,10 @@ type way struct {
 func ways() []way {
 	w := []way{
 		{"twin", runTwin},
-		{"twin main", runHelper("twin", false)},
+		{"twin main", runHelper("twin")},
 	}
 	if Supported {
-		w = append(w, way{"assembly entry", runHelper("entry", true)})
+		w = append(w, way{"assembly entry", runHelper("entry")})
 	}
 	if Supported && os.Getenv(emulatorEnv) == "" { // QEMU has no clone3
 		w = append(w, way{"assembly clone", runClone})
@@ -269,11 +271,11 @@ func runTwin(t testing.TB, image, report, dir *os.File, encode func(int, int) []
 }
 
 // runHelper runs the image in a helper binary as launch would.
-func runHelper(which string, entry bool) func(testing.TB, *os.File, *os.File, *os.File, func(int, int) []byte) (syscall.WaitStatus, []byte) {
+func runHelper(which string) func(testing.TB, *os.File, *os.File, *os.File, func(int, int) []byte) (syscall.WaitStatus, []byte) {
 	return func(t testing.TB, image, report, dir *os.File, encode func(int, int) []byte) (syscall.WaitStatus, []byte) {
 		t.Helper()
 		encode(4, 5)
-		cmd := command(helper(t, which, entry), Name, "3")
+		cmd := command(helper(t, which), Name, "3")
 		return runCommand(t, cmd, image, report, dir), nil
 	}
 }
@@ -328,29 +330,33 @@ func twinProcess(size string) {
 	syscall.RawSyscall(sysExitGroup, ExitFailed, 0, 0)
 }
 
-// helpers are the helper binaries, built at the first use.
-var helpers = struct {
-	dir   string
-	built map[string]string
-}{built: map[string]string{}}
+// helperDir is where the helpers are.
+var helperDir string
 
-// helper returns the helper binary, with its entry point in the stage or not.
-func helper(t testing.TB, name string, entry bool) string {
+// helper returns a copy of this test binary that is a stage, and tells its
+// findings under another name than Name: "entry" is entered at the stage's
+// entry point, as if it were linked with -E; "twin" is not.
+func helper(t testing.TB, name string) string {
 	t.Helper()
-	if path, ok := helpers.built[name]; ok {
+	path := filepath.Join(helperDir, name)
+	if _, err := os.Stat(path); err == nil {
 		return path
 	}
-	path := filepath.Join(helpers.dir, name)
-	args := []string{"build", "-o", path}
-	if entry {
-		args = append(args, "-ldflags=-E "+EntrySymbol)
+	data, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
 	}
-	cmd := exec.Command("go", append(args, "./testdata/helper")...)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build helper: %v\n%s", err, out)
+	if name == "entry" {
+		const entryField = 24 // e_entry in the header of a 64-bit ELF file
+		binary.LittleEndian.PutUint64(data[entryField:], uint64(entryAddress()))
 	}
-	helpers.built[name] = path
+	// Not into place before it is whole and closed.
+	if err := os.WriteFile(path+".new", data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		t.Fatal(err)
+	}
 	return path
 }
 
@@ -358,12 +364,19 @@ func TestMain(m *testing.M) {
 	if size := os.Getenv(twinEnv); size != "" {
 		twinProcess(size)
 	}
-	dir, err := os.MkdirTemp("", "stage")
-	if err != nil {
+	switch exe, _ := os.Readlink("/proc/self/exe"); filepath.Base(exe) {
+	case "entry", "twin":
+		if IsInit(os.Args) {
+			Main(os.Args)
+		}
+		tellFindings()
+		os.Exit(0)
+	}
+	var err error
+	if helperDir, err = os.MkdirTemp("", "stage"); err != nil {
 		panic(err)
 	}
-	helpers.dir = dir
-	status := m.Run()
-	os.RemoveAll(dir)
+	status := testutil.Main(m)
+	os.RemoveAll(helperDir)
 	os.Exit(status)
 }

@@ -188,7 +188,7 @@ func TestNoImage(t *testing.T) {
 			continue
 		}
 		for argument, want := range tests {
-			cmd := command(helper(t, w, w == "entry"), Name, argument)
+			cmd := command(helper(t, w), Name, argument)
 			status := runCommand(t, cmd, image, readEnd, writeEnd)
 			if status.ExitStatus() != want {
 				t.Errorf("%s with %q: status %#x, want exit status %d", w, argument, status, want)
@@ -213,7 +213,7 @@ func TestMoreArguments(t *testing.T) {
 		if _, err := image.WriteAt(img, 0); err != nil {
 			t.Fatal(err)
 		}
-		cmd := command(helper(t, w, w == "entry"), Name, "3", "some", "container")
+		cmd := command(helper(t, w), Name, "3", "some", "container")
 		cmd.Env = []string{"A=" + fmt.Sprint(os.Getpid())}
 		if status := runCommand(t, cmd, image, os.Stdin, os.Stdin); status.ExitStatus() != 9 {
 			t.Errorf("%s: status %#x", w, status)
