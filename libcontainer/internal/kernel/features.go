@@ -1,0 +1,130 @@
+package kernel
+
+import "golang.org/x/sys/unix"
+
+// Features is the table: what is required first, then the rest, each in the
+// order of the versions that brought it.
+func Features() []Feature {
+	return append(required(), optional()...)
+}
+
+func required() []Feature {
+	const nothing = "no container can be made"
+	return []Feature{
+		{
+			Name: "memfd_create and seals", Since: Version{3, 17}, Required: true, Probe: memfdSeals,
+			UsedFor: "the program that a container's init runs, which nobody can change any more",
+			Without: nothing,
+		}, {
+			Name: "execveat", Since: Version{3, 19}, Required: true, Probe: execveat,
+			UsedFor: "starting init from a descriptor of a protected copy of mesoc's executable",
+			Without: nothing,
+		}, {
+			Name: "cgroup2", Since: Version{4, 5}, Required: true, Probe: cgroup2,
+			UsedFor: "containers' limits, and knowing and ending all their processes",
+			Without: nothing + "; the hierarchies of version 1 are not used",
+		}, {
+			Name: "statx", Since: Version{4, 11}, Required: true, Probe: statx,
+			UsedFor: "looking at mount targets and device nodes through handles",
+			Without: nothing,
+		}, {
+			Name: "device programs on cgroup2", Since: Version{4, 15}, Config: "CGROUP_BPF", Required: true, Probe: deviceProgram,
+			UsedFor: "`linux.resources.devices`, and denying all devices but the harmless ones",
+			Without: nothing + ", for it could use every device",
+		}, {
+			Name: "pidfd_send_signal", Since: Version{5, 1}, Required: true, Probe: pidfdSendSignal,
+			UsedFor: "signals that cannot reach a process that has the pid of one that ended",
+			Without: "kill and delete refuse to signal",
+		}, {
+			Name: "open_tree, move_mount", Since: Version{5, 2}, Required: true, Probe: mountAPI,
+			UsedFor: "bind mounts and placing all mounts through handles, with no path to race with",
+			Without: nothing,
+		}, {
+			Name: "fsopen, fsmount", Since: Version{5, 2}, Required: true, Probe: fsopen,
+			UsedFor: "one empty read-only directory that covers every masked directory",
+			Without: "a container with masked paths cannot be made",
+		}, {
+			Name: "clone3", Since: Version{5, 3}, Required: true, Probe: clone3,
+			UsedFor: "making init in its namespaces, with its pidfd, in one call",
+			Without: nothing,
+		}, {
+			Name: "pidfd_open", Since: Version{5, 3}, Required: true, Probe: pidfdOpen,
+			UsedFor: "a handle on the process that a state file names, checked by its start time",
+			Without: "kill, start and delete cannot find init",
+		}, {
+			Name: "waitid(P_PIDFD)", Since: Version{5, 4}, Required: true, Probe: waitidPidfd,
+			UsedFor: "learning how init and hooks ended",
+			Without: nothing,
+		}, {
+			Name: "openat2", Since: Version{5, 6}, Required: true, Probe: openat2,
+			UsedFor: "paths inside a container's root that no symlink can lead out of it",
+			Without: nothing,
+		}, {
+			Name: "CLONE_INTO_CGROUP", Since: Version{5, 7}, Required: true, Probe: cloneIntoCgroup,
+			UsedFor: "init is born in its cgroup, so that nothing of it is ever counted elsewhere; moving it there takes milliseconds",
+			Without: nothing,
+		}, {
+			Name: "faccessat2", Since: Version{5, 8}, Required: true, Probe: faccessat2,
+			UsedFor: "finding the program of a container in its PATH with the rights it will have",
+			Without: nothing,
+		}, {
+			Name: "close_range", Since: Version{5, 9}, Required: true, Probe: closeRange,
+			UsedFor: "closing every descriptor before a container's program starts",
+			Without: nothing,
+		}, {
+			Name: "CLOSE_RANGE_CLOEXEC", Since: Version{5, 11}, Required: true, Probe: closeRangeCloexec,
+			UsedFor: "the same on init's first step, against descriptors that the caller has left open",
+			Without: nothing,
+		}, {
+			Name: "mount_setattr", Since: Version{5, 12}, Required: true, Probe: mountSetattr,
+			UsedFor: "options of bind mounts, also recursive ones (`rro`), and the protected copy of mesoc's executable",
+			Without: nothing,
+		},
+	}
+}
+
+func optional() []Feature {
+	return []Feature{
+		{
+			Name: "TIOCGPTPEER", Since: Version{4, 13}, Probe: ptyPeer,
+			UsedFor: "opening a container's terminal through its master instead of by a name",
+			Without: "a container with a terminal cannot be made",
+		}, {
+			Name: "cgroup.freeze", Since: Version{5, 2}, Probe: cgroupFile("cgroup.freeze", "cgroup.events"),
+			UsedFor: "telling paused containers, and refusing a frozen cgroup at create",
+			Without: "no container is ever seen as paused",
+		}, {
+			Name: "time namespaces", Since: Version{5, 6}, Config: "TIME_NS", Probe: timeNamespace,
+			UsedFor: "the namespace `time` and `linux.timeOffsets`",
+			Without: "a bundle that asks for them is refused by the kernel",
+		}, {
+			Name: "hugetlb on cgroup2", Since: Version{5, 6}, Config: "CGROUP_HUGETLB", Probe: hugetlb,
+			UsedFor: "`linux.resources.hugepageLimits`",
+			Without: "such a limit is an error that names the controller",
+		}, {
+			Name: "MOUNT_ATTR_IDMAP", Since: Version{5, 12}, Probe: mountAttr(unix.MOUNT_ATTR_IDMAP),
+			UsedFor: "the mount options `idmap` and `ridmap`; each file system has to support it, too",
+			Without: "a bundle that asks for them is refused by the kernel",
+		}, {
+			Name: "cgroup.kill", Since: Version{5, 14}, Probe: cgroupFile("cgroup.kill", "cgroup.events"),
+			UsedFor: "killing all processes of a container at once, also those that fork faster than one can signal",
+			Without: "each process is killed by its pidfd until none is left",
+		}, {
+			Name: "MOUNT_ATTR_NOSYMFOLLOW", Since: Version{5, 14}, Probe: mountAttr(unix.MOUNT_ATTR_NOSYMFOLLOW),
+			UsedFor: "the mount option `nosymfollow` of bind mounts",
+			Without: "a bundle that asks for it is refused by the kernel",
+		}, {
+			Name: "cpu.max.burst", Since: Version{5, 14}, Config: "CFS_BANDWIDTH", Probe: cgroupFile("cpu.max.burst", "cpu.weight"),
+			UsedFor: "`linux.resources.cpu.burst`",
+			Without: "a bundle that asks for it is refused",
+		}, {
+			Name: "cpu.idle", Since: Version{5, 15}, Probe: cgroupFile("cpu.idle", "cpu.weight"),
+			UsedFor: "`linux.resources.cpu.idle`",
+			Without: "a bundle that asks for it is refused",
+		}, {
+			Name: "MFD_NOEXEC_SEAL", Since: Version{6, 3}, Probe: memfdNoexec,
+			UsedFor: "the same program as not executable, which the sysctl `vm.memfd_noexec` can demand",
+			Without: "the file could be executed, were it one; it is sealed all the same",
+		},
+	}
+}
