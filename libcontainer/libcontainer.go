@@ -10,6 +10,8 @@ package libcontainer
 
 import (
 	"time"
+
+	"github.com/mesoc/mesoc/libcontainer/program"
 )
 
 // Runtime is what every operation needs to know of the operator's settings.
@@ -25,6 +27,8 @@ type Runtime struct {
 	Trace func(format string, args ...any)
 	// Warn, if set, is told what went wrong without failing the operation.
 	Warn func(format string, args ...any)
+	// Fault, if set, makes one step of init's program fail; for tests.
+	Fault *program.Fault
 }
 
 // CreateOptions are the wishes of a caller of Create beyond the bundle.

@@ -12,6 +12,8 @@
 package compile
 
 import (
+	"strconv"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/mesoc/mesoc/libcontainer/plan"
@@ -28,8 +30,9 @@ const (
 // InputNamespace is the input that holds the descriptor of a joined namespace.
 func InputNamespace(typ string) string { return "ns:" + typ }
 
-// InputSource is the input that holds the prepared tree of a mount.
-func InputSource(destination string) string { return "source:" + destination }
+// InputSource is the input that holds the prepared tree of the mount with
+// that index in the plan.
+func InputSource(index int) string { return "source:" + strconv.Itoa(index) }
 
 // What init tells its parent, in the second half of a message whose first
 // half is Tell.
@@ -66,12 +69,12 @@ type writer struct {
 	how  map[openHow]program.Addr
 	stat program.Addr // room for one struct statx
 
-	sys   program.Cell // handle on /proc/sys, if there are sysctls
-	null  program.Cell // handle on the host's null device, if there are masks
-	empty program.Cell // the empty directory that masks directories
-	cwd   program.Cell // handle on the working directory
-	exe   program.Cell // address of the path that is executed
-	zero  program.Addr // eight zero bytes
+	sys    program.Cell // handle on /proc/sys, if there are sysctls
+	null   program.Cell // handle on the host's null device, if there are masks
+	empty  program.Cell // the empty directory that masks directories
+	inside program.Cell // whether init is in the working directory
+	exe    program.Cell // address of the path that is executed
+	zero   program.Addr // eight zero bytes
 }
 
 // NewInit writes the program of a container's init.
@@ -88,7 +91,7 @@ func NewInit(p *plan.Plan) (*Init, error) {
 	w.nullDevice()
 	w.rootfs()
 	for i := range p.Mounts {
-		w.mount(&p.Mounts[i])
+		w.mount(i)
 	}
 	w.devices()
 	w.terminal()
@@ -161,3 +164,13 @@ func (w *writer) close(fd program.Cell) {
 
 // fdcell is a cell that holds no descriptor yet.
 func (w *writer) fdcell(name string) program.Cell { return w.Cell(name, ^uint64(0)) }
+
+// StepsAfterGate describes the steps behind the gate, in order: a report that
+// start gets counts from there.
+func (i *Init) StepsAfterGate() []string {
+	var steps []string
+	for n := i.AfterGate; n < i.Program.Len(); n++ {
+		steps = append(steps, i.Program.What(n))
+	}
+	return steps
+}

@@ -88,6 +88,10 @@ func (w *writer) gate() int {
 		conn = w.fdcell("start")
 		w.Call("wait for start", unix.SYS_ACCEPT4, w.Input(InputGate).Arg(), program.Const(0), program.Const(0),
 			program.Const(unix.SOCK_CLOEXEC)).Keep(conn).Again(unix.EINTR)
+		// Who starts the container does not have the program, only the
+		// descriptions of the steps from here on.
+		first := w.Len() + 1
+		w.Store64("count steps from the gate", program.Addr(w.IndexBase()), program.Const(-first))
 	} else {
 		w.wait("wait for start")
 	}

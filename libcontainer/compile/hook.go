@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mesoc/mesoc/libcontainer/plan"
 	"github.com/mesoc/mesoc/libcontainer/program"
 )
 
@@ -25,6 +26,12 @@ type Hook struct {
 	// pid namespace is not among them, since only the parent can join one for
 	// its child.
 	Join uint64
+	// Identity are the rights that it is left with; nil for the runtime's. A
+	// hook whose file the container chooses must not have more than the
+	// container.
+	Identity *plan.Process
+	// UserMapped says that it runs in a user namespace of the container's.
+	UserMapped bool
 }
 
 // NewHook writes the program of a hook. It is init's in small: it dies with
@@ -47,6 +54,9 @@ func NewHook(h *Hook) *program.Program {
 		}
 	}
 	w.Call("change to directory "+h.Cwd, unix.SYS_CHDIR, w.String(h.Cwd).Arg())
+	if h.Identity != nil {
+		w.rights(h.Identity, h.UserMapped)
+	}
 	w.Call("unblock signals", unix.SYS_RT_SIGPROCMASK, program.Const(unix.SIG_SETMASK), w.Space(8).Arg(),
 		program.Const(0), program.Const(8))
 	w.Call("put the report descriptor in its place", unix.SYS_DUP3, w.sync.Arg(), program.Const(report), program.Const(unix.O_CLOEXEC)).

@@ -23,26 +23,31 @@ func (w *writer) identity() {
 			w.rlimit(early(l))
 		}
 	}
+	w.rights(p, w.plan.UserMapped)
+	w.settleCwd(p)
+	w.Call(fmt.Sprintf("set umask %#o", p.Umask), unix.SYS_UMASK, program.Const(p.Umask))
+}
+
+// rights changes the user and leaves the process the capabilities it is to have.
+func (w *writer) rights(p *plan.Process, userMapped bool) {
 	w.dropBounding(p.Capabilities.Bounding)
 	w.prctl("keep capabilities", unix.PR_SET_KEEPCAPS, 1)
-	w.user(p)
+	w.user(p, userMapped)
 	w.prctl("keep capabilities no longer", unix.PR_SET_KEEPCAPS, 0)
-	w.settleCwd(p)
 	w.capabilities(&p.Capabilities)
 	if p.NoNewPrivs {
 		w.prctl("forbid new privileges", unix.PR_SET_NO_NEW_PRIVS, 1)
 	}
-	w.Call(fmt.Sprintf("set umask %#o", p.Umask), unix.SYS_UMASK, program.Const(p.Umask))
 }
 
 // user changes the groups and the user.
-func (w *writer) user(p *plan.Process) {
+func (w *writer) user(p *plan.Process, userMapped bool) {
 	groups := w.Space(4 * len(p.Groups))
 	for i, g := range p.Groups {
 		w.PutUint32(groups+program.Addr(4*i), g)
 	}
 	op := w.Call("set additional groups", unix.SYS_SETGROUPS, program.Const(len(p.Groups)), groups.Arg())
-	if w.plan.UserMapped && len(p.Groups) == 0 {
+	if userMapped && len(p.Groups) == 0 {
 		op.Ignore(unix.EPERM) // setgroups is denied for good there, so there are none
 	}
 	w.Call(fmt.Sprintf("become group %d", p.GID), unix.SYS_SETRESGID,
@@ -72,28 +77,34 @@ func (w *writer) ownStdio(p *plan.Process) {
 	}
 }
 
-// enterCwd opens the working directory while init may still make it. If root
-// is not let in (a user namespace, a network file system), the user may be:
-// settleCwd tries again.
+// enterCwd goes to the working directory while init may still make it. If
+// root is not let in (a user namespace, a network file system), the user may
+// be: settleCwd tries again.
 func (w *writer) enterCwd(p *plan.Process) {
-	w.cwd = w.fdcell("cwd")
-	done := w.Label()
+	w.inside = w.Cell("inside", 0)
+	cwd := w.fdcell("cwd")
+	done, open := w.Label(), w.Label()
 	rel := below(p.Cwd)
-	w.openat2("open working directory "+p.Cwd, w.root, rel, openHow{flags: dirHandle, resolve: inRoot}, w.cwd).
-		Skip(done, program.OK, unix.EACCES).Ignore(unix.ENOENT)
-	w.makeParents(rel, inRoot, w.cwd, true)
+	w.openat2("open working directory "+p.Cwd, w.root, rel, openHow{flags: dirHandle, resolve: inRoot}, cwd).
+		Skip(open, program.OK).Skip(done, unix.EACCES).Ignore(unix.ENOENT)
+	w.makeParents(rel, inRoot, cwd, true)
+	w.Here(open)
+	w.Call("change to working directory "+p.Cwd, unix.SYS_FCHDIR, cwd.Arg()).Skip(done, unix.EACCES)
+	w.Store64("remember that this is the working directory", program.Addr(w.inside), program.Const(1))
 	w.Here(done)
 }
 
-// settleCwd goes to the working directory, and proves that it lies within the
-// root: the kernel would call another one "(unreachable)" (CVE-2024-21626).
+// settleCwd goes to the working directory unless that was done, and proves
+// that it lies within the root: the kernel would call another one
+// "(unreachable)" (CVE-2024-21626).
 func (w *writer) settleCwd(p *plan.Process) {
-	open := w.Label()
-	w.Check("see whether the working directory is open", program.Addr(w.cwd), ^uint64(0), ^uint64(0), uintptr(unix.EEXIST)).
-		Skip(open, unix.EEXIST)
-	w.openat2("open working directory "+p.Cwd, w.root, below(p.Cwd), openHow{flags: dirHandle, resolve: inRoot}, w.cwd)
-	w.Here(open)
-	w.Call("change to working directory "+p.Cwd, unix.SYS_FCHDIR, w.cwd.Arg())
+	there := w.Label()
+	cwd := w.fdcell("cwd")
+	w.Check("see whether this is the working directory", program.Addr(w.inside), ^uint64(0), 0, uintptr(unix.EEXIST)).
+		Skip(there, unix.EEXIST)
+	w.openat2("open working directory "+p.Cwd, w.root, below(p.Cwd), openHow{flags: dirHandle, resolve: inRoot}, cwd)
+	w.Call("change to working directory "+p.Cwd, unix.SYS_FCHDIR, cwd.Arg())
+	w.Here(there)
 	buf := w.Space(unix.PathMax)
 	w.Call("look up the working directory", unix.SYS_GETCWD, buf.Arg(), program.Const(unix.PathMax))
 	var slash, mask [8]byte

@@ -11,10 +11,17 @@ import (
 )
 
 // mount makes one mount of the config.
-func (w *writer) mount(m *plan.Mount) {
+func (w *writer) mount(index int) {
+	m := &w.plan.Mounts[index]
 	switch {
-	case m.Bind || m.IDMapped:
-		w.bind(m)
+	case m.Remount:
+		w.remount(m)
+	case m.IDMapped:
+		w.bind(m, w.Input(InputSource(index)))
+	case m.Bind:
+		tree := w.fdcell("source")
+		w.openTree("open "+m.Source+" for "+m.Destination, m.Source, m.Recursive, tree)
+		w.bind(m, tree)
 	case m.Type == "cgroup" || m.Type == "cgroup2":
 		w.cgroupMount(m)
 	default:
@@ -68,9 +75,23 @@ func (w *writer) filesystem(m *plan.Mount) {
 		w.inheritMode(m.Destination)
 	}
 	w.close(target)
-	if len(m.Propagation) > 0 {
-		w.propagate(m)
+	if len(m.Propagation) > 0 || m.RecSet|m.RecClear != 0 {
+		w.change(m)
 	}
+}
+
+// remount changes the mount that is at the destination already.
+func (w *writer) remount(m *plan.Mount) {
+	target := w.fdcell("target")
+	w.openat2("open "+m.Destination+" in the root", w.root, below(m.Destination), openHow{flags: dirHandle, resolve: inRoot}, target)
+	if m.Bind {
+		w.attributes(m, target)
+	} else {
+		w.Call("enter "+m.Destination+" in the root", unix.SYS_FCHDIR, target.Arg())
+		w.mountCall("remount "+m.Destination, m.Source, ".", m.Type, m.Flags|unix.MS_REMOUNT, m.Data)
+	}
+	w.setPropagation(m, target)
+	w.close(target)
 }
 
 // inheritMode gives the root of a tmpfs the mode that the directory beneath
@@ -83,10 +104,14 @@ func (w *writer) inheritMode(destination string) {
 	w.close(top)
 }
 
-// propagate sets the propagation of a mount that stands.
-func (w *writer) propagate(m *plan.Mount) {
+// change does to a new file system what only mount_setattr can: recursive
+// attributes, and the propagation.
+func (w *writer) change(m *plan.Mount) {
 	top := w.fdcell("top")
 	w.openat2("open "+m.Destination+" in the root", w.root, below(m.Destination), openHow{flags: handle, resolve: inRoot}, top)
+	if m.RecSet|m.RecClear != 0 {
+		w.mountSetattr("set "+attributeNames(m.RecSet, m.RecClear)+" recursively on "+m.Destination, top, true, m.RecSet, m.RecClear, 0)
+	}
 	w.setPropagation(m, top)
 	w.close(top)
 }
@@ -99,13 +124,7 @@ func (w *writer) setPropagation(m *plan.Mount, tree program.Cell) {
 
 // bind mounts a file or directory of the host. The copy is finished while it
 // is detached, so that nobody sees it half done.
-func (w *writer) bind(m *plan.Mount) {
-	tree := w.fdcell("source")
-	if m.IDMapped {
-		tree = w.Input(InputSource(m.Destination))
-	} else {
-		w.openTree("open "+m.Source+" for "+m.Destination, m.Source, m.Recursive, tree)
-	}
+func (w *writer) bind(m *plan.Mount, tree program.Cell) {
 	w.attributes(m, tree)
 	target := w.fdcell("target")
 	w.openTarget(m, tree, target)
@@ -119,11 +138,11 @@ func (w *writer) bind(m *plan.Mount) {
 // attributes sets and clears what the options of a bind ask for. What they do
 // not mention stays, and with it what a user namespace may not clear.
 func (w *writer) attributes(m *plan.Mount, tree program.Cell) {
-	if m.Set|m.Clear != 0 {
-		w.mountSetattr("set "+attributeNames(m.Set, m.Clear)+" on "+m.Destination, tree, false, m.Set, m.Clear, 0)
-	}
 	if m.RecSet|m.RecClear != 0 {
 		w.mountSetattr("set "+attributeNames(m.RecSet, m.RecClear)+" recursively on "+m.Destination, tree, true, m.RecSet, m.RecClear, 0)
+	}
+	if m.Set|m.Clear != 0 {
+		w.mountSetattr("set "+attributeNames(m.Set, m.Clear)+" on "+m.Destination, tree, false, m.Set, m.Clear, 0)
 	}
 }
 
@@ -169,8 +188,8 @@ func (w *writer) cgroupMount(m *plan.Mount) {
 	w.close(tree)
 	w.Here(done)
 	w.close(target)
-	if len(m.Propagation) > 0 {
-		w.propagate(m)
+	if len(m.Propagation) > 0 || m.RecSet|m.RecClear != 0 {
+		w.change(m)
 	}
 }
 

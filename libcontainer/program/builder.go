@@ -65,6 +65,9 @@ func (b *Builder) Here(l *Label) { l.index = len(b.p.ops) }
 // failure is told.
 func (b *Builder) Report() Cell { return Cell(b.p.base + offReport) }
 
+// IndexBase is the place of what is added to the index of a failing operation.
+func (b *Builder) IndexBase() Cell { return Cell(b.p.base + offIndexBase) }
+
 // Cell makes a cell with a name for readers, holding v.
 func (b *Builder) Cell(name string, v uint64) Cell {
 	a := b.Space(8)

@@ -89,6 +89,8 @@ func (p *Program) arg(a Arg, call string) string {
 	switch {
 	case a.value == p.base+offReport:
 		return "&report"
+	case a.value == p.base+offIndexBase:
+		return "&index_base"
 	case a.value >= p.base+offData && a.value < p.base+offData+uint64(len(p.data)):
 		return fmt.Sprintf("&data[%#x]", a.value-p.base-offData)
 	case int64(a.value) == atFDCWD:

@@ -1,0 +1,176 @@
+package libcontainer
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/mesoc/mesoc/libcontainer/compile"
+	"github.com/mesoc/mesoc/libcontainer/internal/sys"
+	"github.com/mesoc/mesoc/libcontainer/plan"
+)
+
+// inputs are the descriptors that init's program works with.
+type inputs struct {
+	fds map[string]int
+	pid int // the pid namespace that init is born into, or -1
+}
+
+// donate gives a descriptor to the inputs, which close it.
+func (in *inputs) donate(name string, fd int) {
+	if in.fds == nil {
+		in.fds = map[string]int{}
+	}
+	in.fds[name] = fd
+}
+
+func (in *inputs) close() {
+	for _, fd := range in.fds {
+		sys.Close(fd)
+	}
+	if in.pid >= 0 && in.fds != nil {
+		sys.Close(in.pid)
+	}
+	in.fds = nil
+}
+
+// open opens everything that is the caller's: namespaces to join, the console
+// socket. It has no effect on the host.
+func (c *creation) open(gate plan.Gate) error {
+	c.inputs = inputs{fds: map[string]int{}, pid: -1}
+	for _, n := range c.plan.Namespaces {
+		if n.Path == "" {
+			continue
+		}
+		fd, err := openNamespace(&n)
+		if err != nil {
+			return err
+		}
+		if n.Flag == unix.CLONE_NEWPID {
+			c.inputs.pid = fd
+		} else {
+			c.inputs.donate(compile.InputNamespace(n.Type), fd)
+		}
+	}
+	if err := c.openMaps(); err != nil {
+		return err
+	}
+	return c.openConsole(gate)
+}
+
+// openNamespace opens the namespace at a path and sees that it is one of the
+// kind that the config says.
+func openNamespace(n *plan.Namespace) (int, error) {
+	fd, err := sys.Openat(sys.CWD, n.Path, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return -1, fmt.Errorf("join %s namespace: %w", n.Type, err)
+	}
+	flag, err := unix.IoctlRetInt(fd, unix.NS_GET_NSTYPE)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("join %s namespace: %s is no namespace: %w", n.Type, n.Path, err)
+	case flag != n.Flag:
+		kind := "another kind of"
+		for _, k := range plan.NamespaceKinds() {
+			if int(k.Flag) == flag {
+				kind = "a " + k.Type
+			}
+		}
+		err = fmt.Errorf("join %s namespace: %s is %s namespace: %w", n.Type, n.Path, kind, unix.EINVAL)
+	default:
+		return fd, nil
+	}
+	sys.Close(fd)
+	return -1, err
+}
+
+// openConsole connects to the socket that is to get the terminal. Attached
+// runs bring their own.
+func (c *creation) openConsole(gate plan.Gate) error {
+	terminal := c.plan.Process != nil && c.plan.Process.Terminal
+	switch {
+	case terminal && c.terminal >= 0:
+		c.inputs.donate(compile.InputConsole, c.terminal)
+		c.terminal = -1
+		return nil
+	case terminal && c.options.ConsoleSocket == "":
+		return errors.New("cannot allocate tty if mesoc will detach without setting console socket [give --console-socket]")
+	case !terminal && c.options.ConsoleSocket != "":
+		return errors.New("cannot use console socket if mesoc will not detach or allocate tty [process.terminal is false]")
+	case !terminal:
+		return nil
+	}
+	fd, err := sys.Connect(unix.SOCK_STREAM, c.options.ConsoleSocket)
+	if err != nil {
+		return fmt.Errorf("connect to the console socket: %w", err)
+	}
+	c.inputs.donate(compile.InputConsole, fd)
+	return nil
+}
+
+// activation is what a caller hands on beside --preserve-fds.
+type activation struct {
+	listen int      // sockets, from descriptor 3 on
+	env    []string // how the program learns of them
+}
+
+// socketActivation checks the descriptors that the caller hands on: preserve
+// of them, behind those of a socket activation that is meant for us
+// (sd_listen_fds(3)).
+func socketActivation(preserve int) (activation, error) {
+	var a activation
+	if n, err := strconv.Atoi(os.Getenv("LISTEN_FDS")); err == nil && n > 0 && os.Getenv("LISTEN_PID") == strconv.Itoa(os.Getpid()) {
+		a = activation{listen: n, env: []string{"LISTEN_FDS=" + strconv.Itoa(n), "LISTEN_PID=1"}}
+	}
+	for fd := 3; fd < 3+a.listen+preserve; fd++ {
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil {
+			return a, fmt.Errorf("hand descriptor %d on (LISTEN_FDS=%d, --preserve-fds %d): %w", fd, a.listen, preserve, err)
+		}
+	}
+	return a, nil
+}
+
+// heldCapabilities are the capabilities that the runtime has to give.
+func heldCapabilities() uint64 {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return ^uint64(0) // capset will tell
+	}
+	return uint64(data[1].Permitted)<<32 | uint64(data[0].Permitted)
+}
+
+// missingCapabilities names the capabilities that the config asks for and the
+// runtime does not hold.
+func missingCapabilities(spec *specs.Spec, held uint64) string {
+	if spec.Process == nil || spec.Process.Capabilities == nil {
+		return ""
+	}
+	c := spec.Process.Capabilities
+	asked := plan.CapabilityMask(c.Effective) | plan.CapabilityMask(c.Permitted) | plan.CapabilityMask(c.Inheritable)
+	var names []string
+	for m := asked &^ held; m != 0; m &= m - 1 {
+		names = append(names, plan.CapabilityName(bits.TrailingZeros64(m)))
+	}
+	return strings.Join(names, ", ")
+}
+
+// setOOMScoreAdj makes a process likelier or less likely to be killed when
+// memory runs out (proc_pid_oom_score_adj(5)).
+func setOOMScoreAdj(pid, score int) error {
+	fd, err := sys.Openat(sys.CWD, "/proc/"+strconv.Itoa(pid)+"/oom_score_adj", unix.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer sys.Close(fd)
+	if err := sys.Write(fd, strconv.AppendInt(nil, int64(score), 10)); err != nil {
+		return fmt.Errorf("set oom_score_adj to %d: %w", score, err)
+	}
+	return nil
+}

@@ -1,0 +1,146 @@
+package libcontainer
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mesoc/mesoc/libcontainer/internal/sys"
+	"github.com/mesoc/mesoc/libcontainer/plan"
+)
+
+// insidePlan is what start needs of the plan to run hooks inside the
+// container with no more rights than the container has.
+type insidePlan struct {
+	Namespaces uint64
+	Process    *plan.Process
+}
+
+// insidePlan reads what create has left for start.
+func (c *container) insidePlan() (*insidePlan, error) {
+	buf := make([]byte, 4<<20)
+	n, err := sys.ReadFileAt(c.locked.Dir(), planName, buf)
+	if err != nil {
+		return nil, err
+	}
+	p := &insidePlan{}
+	if err := json.Unmarshal(buf[:n], p); err != nil {
+		return nil, fmt.Errorf("read %s: %w", planName, err)
+	}
+	return p, nil
+}
+
+// namespaceFlags are the kinds of namespaces that are not the runtime's.
+func namespaceFlags(p *plan.Plan) uint64 {
+	var flags uint64
+	for _, n := range p.Namespaces {
+		flags |= uint64(n.Flag)
+	}
+	return flags
+}
+
+// insidePlace is where hooks run that join the container's namespaces.
+func insidePlace(kind string, status Status, pid, pidfd int, namespaces uint64) (hookPlace, error) {
+	p := hookPlace{kind: kind, status: status, pid: pid, init: pidfd, cgroup: -1, namespaces: namespaces, cwd: "/"}
+	if namespaces&unix.CLONE_NEWPID != 0 {
+		inner, err := innerPid(pid)
+		if err != nil {
+			return p, err
+		}
+		p.pid = inner
+	}
+	return p, nil
+}
+
+// innerPid is the number that a process has in its own pid namespace: the last
+// of NSpid in /proc/PID/status (pid_namespaces(7)).
+func innerPid(pid int) (int, error) {
+	name := "/proc/" + strconv.Itoa(pid) + "/status"
+	buf := make([]byte, 16<<10)
+	n, err := sys.ReadFileAt(sys.CWD, name, buf)
+	if err != nil {
+		return 0, err
+	}
+	for line := range bytes.Lines(buf[:n]) {
+		if list, ok := bytes.CutPrefix(line, []byte("NSpid:")); ok {
+			fields := bytes.Fields(list)
+			if len(fields) > 0 {
+				return strconv.Atoi(string(fields[len(fields)-1]))
+			}
+		}
+	}
+	return 0, fmt.Errorf("read %s: it has no NSpid", name)
+}
+
+// hostProcMounts are the mount points of the host's procfs and sysfs outside
+// of the container's root, the deepest first. A root that is moved instead of
+// pivoted would leave them reachable.
+func hostProcMounts(rootfs string) ([]string, error) {
+	const name = "/proc/self/mountinfo"
+	fd, err := sys.Openat(sys.CWD, name, unix.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer sys.Close(fd)
+	var data []byte
+	chunk := make([]byte, 64<<10)
+	for {
+		n, err := unix.Read(fd, chunk)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", name, err)
+		}
+		if n == 0 {
+			break
+		}
+		data = append(data, chunk[:n]...)
+	}
+	var found []string
+	for line := range bytes.Lines(data) {
+		if point, ok := procMountPoint(string(line)); ok && point != rootfs && !strings.HasPrefix(point, rootfs+"/") {
+			found = append(found, point)
+		}
+	}
+	slices.Reverse(found)
+	return found, nil
+}
+
+// procMountPoint is the mount point in a line of mountinfo
+// (proc_pid_mountinfo(5)) if it shows a whole procfs or sysfs.
+func procMountPoint(line string) (string, bool) {
+	before, after, ok := strings.Cut(line, " - ")
+	fields := strings.Fields(before)
+	kind, _, _ := strings.Cut(after, " ")
+	if !ok || len(fields) < 5 || fields[3] != "/" || (kind != "proc" && kind != "sysfs") {
+		return "", false
+	}
+	return path.Clean(unescapeMount(fields[4])), true
+}
+
+// unescapeMount undoes the kernel's octal escapes in a path.
+func unescapeMount(s string) string {
+	if !strings.Contains(s, `\`) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+3 < len(s) {
+			if n, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
+				b.WriteByte(byte(n))
+				i += 3
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}

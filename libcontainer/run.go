@@ -1,0 +1,154 @@
+package libcontainer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mesoc/mesoc/libcontainer/internal/sys"
+	"github.com/mesoc/mesoc/libcontainer/launch"
+	"github.com/mesoc/mesoc/libcontainer/plan"
+	"github.com/mesoc/mesoc/libcontainer/store"
+)
+
+// Run creates a container, starts it, and unless it is detached waits for its
+// end, passes signals on to it and deletes it. It returns the exit code of the
+// program, 128+n if signal n killed it.
+func (r *Runtime) Run(ctx context.Context, o RunOptions) (int, error) {
+	console := -1
+	var tty *terminal
+	if !o.Detach {
+		if o.ConsoleSocket != "" {
+			return 0, errors.New("cannot use console socket if mesoc will not detach or allocate tty [give --detach]")
+		}
+		var err error
+		if tty, console, err = newTerminal(); err != nil {
+			return 0, err
+		}
+		defer tty.close()
+	}
+	if !o.Detach && !o.NoSubreaper {
+		// What the container leaves behind comes to us, and ends with the cgroup.
+		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+			return 0, fmt.Errorf("become a subreaper: %w", err)
+		}
+	}
+	c, err := r.create(ctx, &o.CreateOptions, plan.GateParent, console)
+	defer c.close()
+	if err != nil {
+		return 0, err
+	}
+	if !c.record.HasProcess {
+		err = errors.New("its config.json has no process")
+	} else {
+		err = c.runProgram()
+	}
+	if err != nil {
+		c.child.Kill()
+		if undoErr := c.destroy(); undoErr != nil {
+			err = errors.Join(err, fmt.Errorf("undo it: %w", undoErr))
+		}
+		return 0, fmt.Errorf("run container %s: %w", o.ID, err)
+	}
+	if o.Detach {
+		return 0, nil
+	}
+	return c.attend(&o, tty)
+}
+
+// runProgram opens the gate of a child that waits for us.
+func (c *creation) runProgram() error {
+	if err := c.startHooks(); err != nil {
+		return err
+	}
+	if err := c.child.Go(); err != nil {
+		return err
+	}
+	// The dialogue ends with the execve, or with the errno of what failed.
+	if _, err := c.child.Next(); !errors.Is(err, launch.ErrDied) {
+		return err
+	}
+	return c.poststart()
+}
+
+// attend waits for the end of an attached container.
+func (c *creation) attend(o *RunOptions, tty *terminal) (int, error) {
+	// It can take days, so the collector is needed after all.
+	debug.SetGCPercent(100)
+	c.inputs.close()
+	c.container.close() // others may kill and delete it meanwhile
+
+	if c.plan.Process.Terminal {
+		if err := tty.attach(); err != nil {
+			c.child.Kill()
+			return 0, err
+		}
+	}
+	signals := make(chan os.Signal, 64)
+	signal.Notify(signals)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for s := range signals {
+			c.pass(s, tty)
+		}
+	}()
+	status, err := c.child.Wait()
+	signal.Stop(signals)
+	close(signals)
+	<-done
+	tty.drain()
+	if err != nil {
+		return 0, fmt.Errorf("wait for container %s: %w", o.ID, err)
+	}
+	code := status.Code
+	if status.Signal != 0 {
+		code = 128 + int(status.Signal)
+	}
+	if o.Keep {
+		return code, nil
+	}
+	if err := c.runtime.deleteEnded(o.ID, c.record.Init()); err != nil {
+		return code, err
+	}
+	return code, nil
+}
+
+// deleteEnded deletes the container that we ran, unless somebody has deleted
+// it, and perhaps made another one of that name.
+func (r *Runtime) deleteEnded(id string, init sys.Process) error {
+	c, err := r.lock(id)
+	defer c.close()
+	if errors.Is(err, store.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if c.record.Init() != init {
+		return nil
+	}
+	if err := c.destroy(); err != nil {
+		return fmt.Errorf("delete container %s: %w", id, err)
+	}
+	return nil
+}
+
+// pass hands a signal that we got on to the container. Those that are about
+// ourselves stay here.
+func (c *creation) pass(s os.Signal, tty *terminal) {
+	sig, ok := s.(unix.Signal)
+	switch {
+	case !ok, sig == unix.SIGCHLD, sig == unix.SIGURG, sig == unix.SIGPIPE:
+		// SIGURG is how Go's scheduler interrupts itself.
+	case sig == unix.SIGWINCH && tty.attached():
+		tty.resize()
+	default:
+		_ = sys.PidfdSignal(c.child.Pidfd, sig) // it may have ended just now
+	}
+}

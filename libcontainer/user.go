@@ -1,0 +1,96 @@
+package libcontainer
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mesoc/mesoc/libcontainer/internal/sys"
+	"github.com/mesoc/mesoc/libcontainer/plan"
+)
+
+// passwdMax is the longest passwd file that is read: an image may hold anything.
+const passwdMax = 1 << 20
+
+// homeOf is the home directory that the container's passwd file gives to a
+// user; "/" if it does not say. The file is the image's or, if the config
+// mounts one, that one.
+func homeOf(p *plan.Plan, uid uint32) (string, error) {
+	data, err := readPasswd(p)
+	if err != nil {
+		return "", err
+	}
+	if fields := passwdEntry(data, uid); len(fields) >= 6 && len(fields[5]) > 0 && bytes.IndexByte(fields[5], 0) < 0 {
+		return string(fields[5]), nil
+	}
+	return "/", nil
+}
+
+func readPasswd(p *plan.Plan) ([]byte, error) {
+	const name = "/etc/passwd"
+	dir, file := p.Rootfs.Path, name
+	for i := range p.Mounts {
+		if p.Mounts[i].Destination == name && p.Mounts[i].Bind {
+			dir, file = "/", p.Mounts[i].Source
+		}
+	}
+	root, err := sys.Openat(sys.CWD, dir, unix.O_PATH|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer sys.Close(root)
+	// O_NONBLOCK: the image may have put a fifo there.
+	fd, err := sys.Openat2(root, file, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_MAGICLINKS)
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer sys.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return nil, fmt.Errorf("look at %s: %w", name, err)
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size > passwdMax {
+		return nil, nil
+	}
+	data := make([]byte, st.Size)
+	n, err := sys.Read(fd, data)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	return data[:n], nil
+}
+
+// passwdEntry finds the line of a user (passwd(5)).
+func passwdEntry(data []byte, uid uint32) [][]byte {
+	want := strconv.AppendUint(nil, uint64(uid), 10)
+	for len(data) > 0 {
+		var line []byte
+		line, data, _ = bytes.Cut(data, []byte{'\n'})
+		fields := bytes.Split(line, []byte{':'})
+		if len(fields) >= 3 && bytes.Equal(fields[2], want) {
+			return fields
+		}
+	}
+	return nil
+}
+
+// userName is the name that the host has for a user, or #uid.
+func userName(uid uint32) string {
+	fd, err := sys.Openat(sys.CWD, "/etc/passwd", unix.O_RDONLY, 0)
+	if err == nil {
+		defer sys.Close(fd)
+		buf := make([]byte, passwdMax)
+		if n, err := sys.Read(fd, buf); err == nil {
+			if fields := passwdEntry(buf[:n], uid); fields != nil {
+				return string(fields[0])
+			}
+		}
+	}
+	return "#" + strconv.FormatUint(uint64(uid), 10)
+}
