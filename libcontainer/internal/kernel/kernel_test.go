@@ -240,3 +240,27 @@ func TestVersionOrder(t *testing.T) {
 		t.Error("versions are not ordered")
 	}
 }
+
+// TestCgroupFiles gives the probes a cgroup to look in, and one more file to miss.
+func TestCgroupFiles(t *testing.T) {
+	testutil.Cgroup2(t)
+	running, err := Running()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, since := range map[string]Version{"cgroup.freeze": {5, 2}, "cgroup.kill": {5, 14}} {
+		want := Yes
+		if running.Before(since) {
+			want = No
+		}
+		if got, err := cgroupFile(name, "cgroup.events")(); got != want {
+			t.Errorf("%s: got %s, %v; want %s", name, got, err, want)
+		}
+	}
+	if got, err := cgroupFile("no.such.file", "cgroup.events")(); got != No {
+		t.Errorf("a file that no kernel has: got %s, %v; want no", got, err)
+	}
+	if got, err := cgroupFile("no.such.file", "nor.such")(); got != CouldNotTell || err == nil {
+		t.Errorf("without the controller: got %s, %v; want a reason", got, err)
+	}
+}
