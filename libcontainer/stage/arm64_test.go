@@ -18,11 +18,11 @@ func TestArm64(t *testing.T) {
 	}
 	emulator := needProgram(t, "qemu-aarch64-static", "qemu-aarch64")
 	if testing.Short() {
-		t.Skip("not in short mode")
+		t.Skip("compiles, which takes long")
 	}
 	binary := filepath.Join(t.TempDir(), "stage.test")
 	env := append(os.Environ(), "GOARCH=arm64", "CGO_ENABLED=0", emulatorEnv+"="+emulator)
-	build := exec.Command("go", "test", "-c", "-o", binary, ".")
+	build := exec.Command("go", "test", "-c", "-ldflags=-s -w", "-o", binary, ".")
 	build.Env = env
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build for arm64: %v\n%s", err, out)

@@ -66,7 +66,11 @@ func needEntry(t testing.TB) {
 // environment says otherwise, and finds all else as it would without us.
 func TestEntryEnvironment(t *testing.T) {
 	needEntry(t)
-	many := make([]string, 20000)
+	count := 20000
+	if testing.Short() {
+		count = 2000
+	}
+	many := make([]string, count)
 	for i := range many {
 		many[i] = fmt.Sprintf("VARIABLE%d=%d", i, i)
 	}
@@ -141,6 +145,9 @@ func TestLinkedEntry(t *testing.T) {
 		t.Skip("the compiler is not to be emulated")
 	}
 	needProgram(t, "go")
+	if testing.Short() {
+		t.Skip("compiles, which takes long")
+	}
 	path := filepath.Join(t.TempDir(), "linked")
 	build := exec.Command("go", "build", "-ldflags=-E "+EntrySymbol, "-o", path, "./testdata/linked")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")

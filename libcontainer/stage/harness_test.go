@@ -78,19 +78,17 @@ type way struct {
 }
 
 // ways are all ways there are: two that show the memory afterwards, two that
-// are the real thing.
+// are the real thing. Under emulation, which is slow and has no clone3, one of each.
 func ways() []way {
-	w := []way{
-		{"twin", runTwin},
-		{"twin main", runHelper("twin")},
+	twin, twinMain := way{"twin", runTwin}, way{"twin main", runHelper("twin")}
+	clone, entry := way{"assembly clone", runClone}, way{"assembly entry", runHelper("entry")}
+	switch {
+	case !Supported:
+		return []way{twin, twinMain}
+	case os.Getenv(emulatorEnv) != "":
+		return []way{twin, entry}
 	}
-	if Supported {
-		w = append(w, way{"assembly entry", runHelper("entry")})
-	}
-	if Supported && os.Getenv(emulatorEnv) == "" { // QEMU has no clone3
-		w = append(w, way{"assembly clone", runClone})
-	}
-	return w
+	return []way{twin, twinMain, clone, entry}
 }
 
 // run runs the subject in that way.

@@ -3,6 +3,7 @@ package stage
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 
@@ -170,7 +171,10 @@ func newGenerator(c chooser, b *program.Builder, scratch program.Addr) *generato
 
 func TestRandomPrograms(t *testing.T) {
 	seeds := 300
-	if testing.Short() {
+	switch {
+	case os.Getenv(emulatorEnv) != "":
+		seeds = 15
+	case testing.Short():
 		seeds = 30
 	}
 	for seed := range seeds {
