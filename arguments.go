@@ -29,7 +29,8 @@ func (c *call) parse(argv []string) error {
 func (c *call) parsePlain(argv []string) bool {
 	argv, ok := parseFlags(argv, globalOption, &c.globals)
 	if !ok || len(argv) == 0 {
-		return false
+		c.command = &versionCommand
+		return ok && c.globals.is("version")
 	}
 	c.command = commandNamed(argv[0])
 	if c.command == nil || c.command.unbuilt {

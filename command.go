@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/mesoc/mesoc/libcontainer"
+	"github.com/mesoc/mesoc/libcontainer/program"
 )
 
 // command is one command of mesoc, as both parsers and the help know it. The
@@ -156,6 +157,7 @@ type call struct {
 	args     []string
 	settings settings
 	journal  *journal
+	fault    *program.Fault
 	exitCode int // of a call without an error: a program that has run has one
 
 	stdout, stderr io.Writer
@@ -171,6 +173,7 @@ func (c *call) runtime() *libcontainer.Runtime {
 		CgroupsRoot: c.settings.text(setCgroupsRoot),
 		CgroupsLeaf: c.settings.text(setCgroupsLeaf),
 		Warn:        c.journal.warn,
+		Fault:       c.fault,
 	}
 	if c.settings.is(setDebug) {
 		r.Trace = c.journal.trace

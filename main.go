@@ -37,6 +37,9 @@ func mesoc(argv, environ []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		err = lost
 	}
+	if err == nil {
+		c.fault, err = fault(environ)
+	}
 	if err == nil && c.command != nil {
 		err = c.command.run(c)
 	}

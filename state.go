@@ -1,9 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"sort"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -87,16 +87,40 @@ func appendExtension(b []byte, e *libcontainer.Extension) []byte {
 	return append(b, "\n    }\n  }"...)
 }
 
-// appendString appends a JSON string. What needs escaping is rare enough to be
-// left to encoding/json.
+// appendString appends a JSON string, escaped as encoding/json does it: what
+// is not UTF-8 is replaced, and what HTML or JavaScript would read is hidden.
 func appendString(b []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; c < 0x20 || c >= utf8.RuneSelf || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
-			quoted, _ := json.Marshal(s)
-			return append(b, quoted...)
+	const hex = "0123456789abcdef"
+	b = append(b, '"')
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= utf8.RuneSelf {
+			r, size := utf8.DecodeRuneInString(s[i:])
+			switch {
+			case r == utf8.RuneError && size == 1:
+				b = append(b, `\ufffd`...)
+			case r == '\u2028' || r == '\u2029':
+				b = append(b, `\u202`...)
+				b = append(b, hex[r&0xf])
+			default:
+				b = append(b, s[i:i+size]...)
+			}
+			i += size
+			continue
+		}
+		i++
+		switch {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c >= ' ' && c != '<' && c != '>' && c != '&':
+			b = append(b, c)
+		default:
+			if at := strings.IndexByte("\b\f\n\r\t", c); at >= 0 {
+				b = append(b, '\\', "bfnrt"[at])
+			} else {
+				b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
+			}
 		}
 	}
-	b = append(b, '"')
-	b = append(b, s...)
 	return append(b, '"')
 }

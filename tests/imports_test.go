@@ -31,7 +31,7 @@ const (
 // adding one means adding a line, and thinking about it. Only `.` may import
 // libcontainer, nobody may import `.`.
 var rooms = map[string][]string{
-	".": {"libcontainer", "libcontainer/bundle", "libcontainer/features", "libcontainer/stage", "libcontainer/template"},
+	".": {"libcontainer", "libcontainer/bundle", "libcontainer/features", "libcontainer/program", "libcontainer/stage", "libcontainer/template"},
 
 	"libcontainer": {
 		"libcontainer/bundle", "libcontainer/cgroup2", "libcontainer/cgroup2/devices", "libcontainer/compile",
