@@ -207,23 +207,22 @@ func ParseMountOptions(options []string) (MountOptions, error) {
 func (m *MountOptions) apply(o *mountOption) {
 	switch o.kind {
 	case optSet:
-		if o.mask == atime {
-			m.Flags &^= unix.MS_NOATIME | unix.MS_RELATIME | unix.MS_STRICTATIME
-		}
-		m.Flags |= o.flag
+		m.Flags = m.Flags&^o.flags() | o.flag
 		m.Set, m.Clear = setAttr(m.Set, m.Clear, o)
 	case optClear:
 		m.Flags &^= o.flag
 		m.Set, m.Clear = clearAttr(m.Set, m.Clear, o)
-	case optRecSet, optRecClear:
+	case optRecSet:
 		// What was said of the mount alone is overridden.
-		m.Flags &^= o.flag
+		m.Flags &^= o.flags()
 		m.Set, m.Clear = m.Set&^o.mask, m.Clear&^o.mask
-		if o.kind == optRecSet {
-			m.RecSet, m.RecClear = setAttr(m.RecSet, m.RecClear, o)
-		} else {
-			m.RecSet, m.RecClear = clearAttr(m.RecSet, m.RecClear, o)
+		m.RecSet, m.RecClear = setAttr(m.RecSet, m.RecClear, o)
+	case optRecClear:
+		m.Flags &^= o.flag
+		if o.mask != atime || m.Set&atime == o.attr { // not another mode
+			m.Set, m.Clear = m.Set&^o.mask, m.Clear&^o.mask
 		}
+		m.RecSet, m.RecClear = clearAttr(m.RecSet, m.RecClear, o)
 	case optPropagate:
 		m.propagate(o.flag)
 	case optBind:
@@ -249,6 +248,14 @@ func (m *MountOptions) propagate(flag uintptr) {
 		return
 	}
 	m.Propagation = append(m.Propagation, flag)
+}
+
+// flags are all those of which o's is one value: a mount has one access-time mode.
+func (o *mountOption) flags() uintptr {
+	if o.mask == atime {
+		return unix.MS_NOATIME | unix.MS_RELATIME | unix.MS_STRICTATIME
+	}
+	return o.flag
 }
 
 func setAttr(set, clear uint64, o *mountOption) (uint64, uint64) {

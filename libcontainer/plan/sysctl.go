@@ -63,7 +63,7 @@ func SysctlAllowed(name string, namespaces uint64) error {
 		return errors.New("not a setting of a namespace: it would change the host")
 	}
 	if namespaces&need == 0 {
-		return fmt.Errorf("needs a %s namespace of the container's own: it would change the host", kind)
+		return fmt.Errorf("needs the container's own %s namespace: it would change the host", kind)
 	}
 	return nil
 }
