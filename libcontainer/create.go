@@ -121,7 +121,7 @@ func (c *creation) decide(gate plan.Gate) error {
 	for _, i := range c.limits.Ignored {
 		c.runtime.warn("%s: ignored: %s", i.Field, i.Why)
 	}
-	if c.filter, err = devices.Compile(c.limits.Devices); err != nil {
+	if c.filter, err = devices.Compile(append(c.limits.Devices, devices.Defaults(devicePaths(c.spec)...)...)); err != nil {
 		return err
 	}
 	if err := c.describe(b); err != nil {
@@ -131,6 +131,18 @@ func (c *creation) decide(gate plan.Gate) error {
 		return err
 	}
 	return c.open(gate)
+}
+
+// devicePaths are the nodes that the config defines itself.
+func devicePaths(spec *specs.Spec) []string {
+	if spec.Linux == nil {
+		return nil
+	}
+	paths := make([]string, len(spec.Linux.Devices))
+	for i := range spec.Linux.Devices {
+		paths[i] = spec.Linux.Devices[i].Path
+	}
+	return paths
 }
 
 // describe fills in the record.
