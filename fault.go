@@ -35,6 +35,9 @@ func fault(environ []string) (*program.Fault, error) {
 
 // errnoNamed is 0 for a name that no errno has.
 func errnoNamed(name string) unix.Errno {
+	if name == "" {
+		return 0 // what ErrnoName says of numbers without a name
+	}
 	for e := unix.Errno(1); e < 4096; e++ {
 		if unix.ErrnoName(e) == name {
 			return e

@@ -66,7 +66,7 @@ var settingTable = [...]setting{
 	setLog:           {option: option{name: "log", usage: "file that errors and warnings are appended to"}, group: groupOutput, shown: "stderr"},
 	setLogFormat:     {option: option{name: "log-format", usage: "text or json"}, group: groupOutput, value: "text", check: oneOf("text", "json")},
 	setDebug:         {option: option{name: "debug", kind: boolean, usage: "tell what is done, step by step"}, group: groupOutput, value: "false"},
-	setRootless:      {option: option{name: "rootless", usage: "true, false or auto; accepted for the sake of runc's callers"}, group: groupEngines, value: "auto", check: oneOf("true", "false", "auto")},
+	setRootless:      {option: option{name: "rootless", usage: "true, false or auto; accepted for the sake of runc's callers"}, group: groupEngines, value: "auto", check: oneOf("true", "false", "auto", "")},
 	setSystemdCgroup: {option: option{name: "systemd-cgroup", kind: boolean, usage: "understood, but create and run refuse it: mesoc makes its cgroups itself"}, group: groupEngines, value: "false"},
 	setCgroupManager: {option: option{name: "cgroup-manager", usage: "cgroupfs; systemd and disabled are understood, but create and run refuse them"}, group: groupEngines, value: "cgroupfs", check: oneOf("cgroupfs", "systemd", "disabled"), flagOnly: true},
 	setConfig:        {option: option{name: "config", usage: "file of settings, in TOML"}, group: groupState, shown: "`" + defaultConfig + "`", flagOnly: true},

@@ -20,7 +20,7 @@ func oneOf(words ...string) func(string) error {
 				return nil
 			}
 		}
-		return fmt.Errorf("must be one of %s", strings.Join(words, ", "))
+		return fmt.Errorf("must be one of %s", strings.TrimSuffix(strings.Join(words, ", "), ", "))
 	}
 }
 
