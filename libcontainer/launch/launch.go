@@ -11,6 +11,7 @@ package launch
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -183,6 +184,9 @@ func (c *Child) clone(s *Spec) error {
 		args.Flags |= unix.CLONE_INTO_CGROUP
 		args.Cgroup = uint64(s.Cgroup)
 	}
+	// The pid namespace for children is the thread's.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	back, err := visitPidNamespace(s.PidNamespace)
 	if err != nil {
 		return err
