@@ -1,16 +1,12 @@
-//go:build linux
-
 package stage
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"syscall"
 	"testing"
@@ -18,7 +14,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/mesoc/mesoc/libcontainer/internal/testutil"
 	"github.com/mesoc/mesoc/libcontainer/program"
 )
 
@@ -311,7 +306,7 @@ func runCommand(t testing.TB, cmd *exec.Cmd, image, report, dir *os.File) syscal
 const twinEnv = "STAGE_TEST_TWIN"
 
 func twinProcess(size string) {
-	runtime.LockOSThread()
+	alone()
 	n, err := strconv.Atoi(size)
 	if err != nil {
 		panic(err)
@@ -320,61 +315,5 @@ func twinProcess(size string) {
 	if err != nil {
 		panic(err)
 	}
-	if load64(uintptr(at)) != imageMagic {
-		os.Exit(ExitBadImage)
-	}
-	index, errno := run(uintptr(at))
-	report(uintptr(at), index, errno)
-	syscall.RawSyscall(sysExitGroup, ExitFailed, 0, 0)
-}
-
-// helperDir is where the helpers are.
-var helperDir string
-
-// helper returns a copy of this test binary that is a stage, and tells its
-// findings under another name than Name: "entry" is entered at the stage's
-// entry point, as if it were linked with -E; "twin" is not.
-func helper(t testing.TB, name string) string {
-	t.Helper()
-	path := filepath.Join(helperDir, name)
-	if _, err := os.Stat(path); err == nil {
-		return path
-	}
-	data, err := os.ReadFile("/proc/self/exe")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if name == "entry" {
-		const entryField = 24 // e_entry in the header of a 64-bit ELF file
-		binary.LittleEndian.PutUint64(data[entryField:], uint64(entryAddress()))
-	}
-	// Not into place before it is whole and closed.
-	if err := os.WriteFile(path+".new", data, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-func TestMain(m *testing.M) {
-	if size := os.Getenv(twinEnv); size != "" {
-		twinProcess(size)
-	}
-	switch exe, _ := os.Readlink("/proc/self/exe"); filepath.Base(exe) {
-	case "entry", "twin":
-		if IsInit(os.Args) {
-			Main(os.Args)
-		}
-		tellFindings()
-		os.Exit(0)
-	}
-	var err error
-	if helperDir, err = os.MkdirTemp("", "stage"); err != nil {
-		panic(err)
-	}
-	status := testutil.Main(m)
-	os.RemoveAll(helperDir)
-	os.Exit(status)
+	end(uintptr(at))
 }

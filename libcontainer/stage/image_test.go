@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mesoc/mesoc/libcontainer/internal/testutil"
 	"github.com/mesoc/mesoc/libcontainer/program"
 )
 
@@ -219,5 +220,18 @@ func TestMoreArguments(t *testing.T) {
 			t.Errorf("%s: status %#x", w, status)
 		}
 		image.Close()
+	}
+}
+
+// Who joins a mount namespace may not share its root with another thread.
+func TestJoinMountNamespace(t *testing.T) {
+	testutil.Root(t)
+	s := newSubject()
+	ns := s.Cell("namespace", 0)
+	s.Call("open namespace", unix.SYS_OPENAT, program.Const(unix.AT_FDCWD), s.String("/proc/self/ns/mnt").Arg(), program.Const(unix.O_RDONLY)).Keep(ns)
+	s.Call("join namespace", unix.SYS_SETNS, ns.Arg(), program.Const(unix.CLONE_NEWNS))
+	s.exit(0)
+	if res := s.compare(t); res.status != 0 {
+		t.Errorf("status %#x, report %x", res.status, res.report)
 	}
 }

@@ -12,30 +12,43 @@ import (
 // Main is the stage in Go: the first thing that main calls when IsInit says
 // so. It maps the image, runs it, and never returns. Its results are those of
 // the assembly, bit for bit, with these limits, which are those of a
-// Go process: it has more than one thread, so joining a user namespace
-// fails with EINVAL, joining a time namespace with EUSERS, and joining a mount
-// namespace needs an unshare(CLONE_FS) before; and it is larger (some 2 MB,
-// several tasks), which a tiny memory.max or pids.max does not allow.
+// Go process: it has more than one thread, so making or joining a user
+// namespace fails with EINVAL, and joining a time namespace with EUSERS; it
+// has signal handlers until the execve; and it is larger (some 2 MB, several
+// tasks), which a tiny memory.max or pids.max does not allow.
 func Main(argv []string) {
-	// What the program changes (ids, namespaces) it changes for this thread.
-	runtime.LockOSThread()
+	alone()
 	fd, ok := descriptor(argv[1])
 	if !ok {
 		os.Exit(ExitNoImage)
 	}
-	// The runtime interrupts threads that are long in one place with SIGURG;
-	// a program would see it as EINTR.
-	urg := uint64(1) << (syscall.SIGURG - 1)
-	syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, unix.SIG_BLOCK, uintptr(unsafe.Pointer(&urg)), 0, 8, 0, 0)
 	at, _, e := syscall.RawSyscall6(sysMmap, imageBase, imageSize, mapProt, mapFlags, fd, 0)
 	if e != 0 || at != imageBase {
 		os.Exit(ExitNoImage)
 	}
-	if load64(at) != imageMagic {
+	end(at)
+}
+
+// alone makes this thread as much of a process of its own as can be: what a
+// program changes (ids, namespaces) it changes for a thread.
+func alone() {
+	runtime.LockOSThread()
+	// The root, working directory and umask are shared among threads; who
+	// shares them may not join a mount namespace.
+	syscall.RawSyscall(syscall.SYS_UNSHARE, unix.CLONE_FS, 0, 0)
+	// The runtime interrupts threads that are long in one place with SIGURG;
+	// a program would see it as EINTR.
+	urg := uint64(1) << (syscall.SIGURG - 1)
+	syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, unix.SIG_BLOCK, uintptr(unsafe.Pointer(&urg)), 0, 8, 0, 0)
+}
+
+// end runs the image and ends the process as its failure demands.
+func end(image uintptr) {
+	if load64(image) != imageMagic {
 		os.Exit(ExitBadImage)
 	}
-	index, errno := run(at)
-	report(at, index, errno)
+	index, errno := run(image)
+	report(image, index, errno)
 	for {
 		syscall.RawSyscall(sysExitGroup, ExitFailed, 0, 0)
 	}
