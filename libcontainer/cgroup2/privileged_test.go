@@ -1,0 +1,464 @@
+package cgroup2
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/mesoc/mesoc/libcontainer/cgroup2/devices"
+	"github.com/mesoc/mesoc/libcontainer/internal/testutil"
+	"golang.org/x/sys/unix"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// soon is a deadline that only a fault reaches.
+func soon() time.Time { return time.Now().Add(20 * time.Second) }
+
+// tree is a scratch cgroup.
+type tree struct {
+	*testing.T
+	mount Mount
+	path  string
+}
+
+func scratch(t *testing.T) tree {
+	t.Helper()
+	mount, path := testutil.Cgroup2(t)
+	return tree{t, Mount{Path: mount}, path}
+}
+
+func (s tree) file(elements ...string) string {
+	return filepath.Join(append([]string{s.mount.Path, s.path}, elements...)...)
+}
+
+func (s tree) exists(elements ...string) bool {
+	_, err := os.Stat(s.file(elements...))
+	return err == nil
+}
+
+func (s tree) create(name string, need Controllers) *Pair {
+	s.Helper()
+	p, err := Create(s.mount, s.path+"/"+name, "leaf", need)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(func() { p.Close() })
+	return p
+}
+
+// start runs a command in a cgroup until the test ends.
+func (s tree) start(c *Cgroup, args ...string) *exec.Cmd {
+	s.Helper()
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: c.FD()}
+	if err := cmd.Start(); err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	return cmd
+}
+
+func (s tree) mkdir(elements ...string) {
+	s.Helper()
+	if err := os.MkdirAll(s.file(elements...), 0o755); err != nil {
+		s.Fatal(err)
+	}
+}
+
+func TestFindMount(t *testing.T) {
+	mount, _ := testutil.Cgroup2(t)
+	m, err := FindMount()
+	if err != nil || m.Path != mount {
+		t.Errorf("found %v, %v; want %s", m, err, mount)
+	}
+}
+
+func TestCreate(t *testing.T) {
+	s := scratch(t)
+	p := s.create("a/b/c1", nil)
+	want := []string{s.path + "/a", s.path + "/a/b", s.path + "/a/b/c1", s.path + "/a/b/c1/leaf"}
+	if !slices.Equal(p.Made, want) {
+		t.Errorf("made %q, want %q", p.Made, want)
+	}
+	if !p.MadeContainer() || p.Container.Path() != want[2] || p.Leaf.Path() != want[3] || !s.exists("a/b/c1/leaf") {
+		t.Errorf("pair %+v", p)
+	}
+	p2 := s.create("a/b/c2", nil)
+	if want := []string{s.path + "/a/b/c2", s.path + "/a/b/c2/leaf"}; !slices.Equal(p2.Made, want) {
+		t.Errorf("the second made %q, want %q", p2.Made, want)
+	}
+	// What exists and is empty is taken, and not ours.
+	s.mkdir("a/old")
+	old, err := Exists(s.mount, s.path+"/a/old")
+	if err != nil || !old {
+		t.Errorf("a/old exists: %v, %v", old, err)
+	}
+	if other, err := Exists(s.mount, s.path+"/a/other"); err != nil || other {
+		t.Errorf("a/other exists: %v, %v", other, err)
+	}
+	p3 := s.create("a/old", nil)
+	if want := []string{s.path + "/a/old/leaf"}; !slices.Equal(p3.Made, want) || p3.MadeContainer() {
+		t.Errorf("in an old cgroup made %q, want %q", p3.Made, want)
+	}
+	// And a leaf too.
+	p3.Close()
+	if p4 := s.create("a/old", nil); len(p4.Made) != 0 {
+		t.Errorf("of what exists made %q", p4.Made)
+	}
+}
+
+// TestCreateTogether makes many cgroups below a root that is missing.
+func TestCreateTogether(t *testing.T) {
+	s := scratch(t)
+	var need Controllers
+	if testing.Short() {
+		t.Log("without controllers")
+	} else if strings.Contains(readFile(t, s.mount.Path+"/cgroup.controllers"), "hugetlb") {
+		need = Controllers{{"hugetlb", "hugetlb.2MB.max"}}
+	}
+	var all sync.WaitGroup
+	errs := make([]error, 16)
+	for i := range errs {
+		all.Go(func() {
+			p, err := Create(s.mount, s.path+"/x/y/c"+itoa(i), "leaf", need)
+			if errs[i] = err; err == nil {
+				p.Close()
+			}
+		})
+	}
+	all.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Error(err)
+	}
+}
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestCreateRefuses(t *testing.T) {
+	s := scratch(t)
+	for _, path := range []string{"", "/", "..", "x/../y", "x//y"} {
+		if _, err := Create(s.mount, path, "leaf", nil); err == nil {
+			t.Errorf("path %q is taken", path)
+		}
+	}
+	for _, leaf := range []string{"", "..", "a/b", "."} {
+		if _, err := Create(s.mount, s.path+"/c1", leaf, nil); err == nil || !strings.Contains(err.Error(), "leaf") {
+			t.Errorf("leaf %q: %v", leaf, err)
+		}
+	}
+	if _, err := Create(Mount{Path: "/nonexistent"}, "a", "leaf", nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no mount: %v", err)
+	}
+	// A file of the kernel's is no cgroup, and nothing is left beside it.
+	if _, err := Create(s.mount, s.path+"/cgroup.procs", "leaf", nil); !errors.Is(err, unix.ENOTDIR) {
+		t.Errorf("a file: %v", err)
+	}
+	if _, err := Create(s.mount, s.path+"/n1/n2", "cgroup.procs", nil); !errors.Is(err, unix.ENOTDIR) {
+		t.Errorf("a file as the leaf: %v", err)
+	}
+	if s.exists("n1") {
+		t.Error("a failed create left n1")
+	}
+}
+
+func TestCreateFits(t *testing.T) {
+	s := scratch(t)
+	p := s.create("c1", nil)
+	cmd := s.start(p.Leaf, "sleep", "1000")
+	_, err := Create(s.mount, s.path+"/c1", "leaf", nil)
+	if want := "use cgroup " + s.path + "/c1: it exists and holds processes"; err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("%v, want %s", err, want)
+	}
+	cmd.Process.Kill()
+	cmd.Wait()
+	if err := p.Container.Freeze(soon()); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Create(s.mount, s.path+"/c1", "leaf", nil)
+	if want := "use cgroup " + s.path + "/c1: it exists and is frozen"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	if err := p.Container.Thaw(); err != nil {
+		t.Fatal(err)
+	}
+	if again := s.create("c1", nil); again.MadeContainer() {
+		t.Error("the cgroup that exists is made")
+	}
+}
+
+// anyController returns a controller that this machine's cgroup2 has.
+func anyController(t *testing.T, s tree) Need {
+	t.Helper()
+	for c := range strings.FieldsSeq(readFile(t, s.mount.Path+"/cgroup.controllers")) {
+		return Need{Controller: c, For: c + ".max"}
+	}
+	t.Skip("cgroup2 has no controller")
+	return Need{}
+}
+
+func TestControllersEnabled(t *testing.T) {
+	s := scratch(t)
+	need := anyController(t, s)
+	p := s.create("a/b/c1", Controllers{need})
+	for dir, want := range map[string]bool{"": true, "a": true, "a/b": true, "a/b/c1": true, "a/b/c1/leaf": false} {
+		got := slices.Contains(strings.Fields(readFile(t, s.file(dir, "cgroup.subtree_control"))), need.Controller)
+		if got != want {
+			t.Errorf("%s is enabled in %q: %v", need.Controller, dir, got)
+		}
+	}
+	if list, err := p.Leaf.read("cgroup.controllers"); err != nil || !strings.Contains(list, need.Controller) {
+		t.Errorf("the leaf has %q, %v", list, err)
+	}
+	// Processes go into the leaf all the same.
+	s.start(p.Leaf, "sleep", "1000")
+	s.create("a/b/c2", Controllers{need})
+}
+
+func TestMissingController(t *testing.T) {
+	s := scratch(t)
+	_, err := Create(s.mount, s.path+"/a/c1", "leaf", Controllers{{"nonesuch", "nonesuch.max"}})
+	var missing *MissingControllerError
+	if !errors.As(err, &missing) || missing.Controller != "nonesuch" || missing.Mount != s.mount.Path {
+		t.Fatalf("error %v", err)
+	}
+	for _, word := range []string{"nonesuch.max", "nonesuch controller", s.mount.Path} {
+		if !strings.Contains(err.Error(), word) {
+			t.Errorf("error %q does not say %q", err, word)
+		}
+	}
+	if s.exists("a") {
+		t.Error("a failed create left a")
+	}
+}
+
+// TestBusyAncestor has a process in a cgroup that is to hand on controllers.
+func TestBusyAncestor(t *testing.T) {
+	s := scratch(t)
+	need := anyController(t, s)
+	s.mkdir("busy")
+	busy, err := Open(s.mount, s.path+"/busy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	cmd := s.start(busy, "sleep", "1000")
+	_, err = Create(s.mount, s.path+"/busy/c1", "leaf", Controllers{need})
+	if !errors.Is(err, unix.EBUSY) {
+		t.Fatalf("error %v", err)
+	}
+	want := "enable " + need.Controller + " in cgroup " + s.path + "/busy: it holds processes itself (pid " + itoa(cmd.Process.Pid) + ")"
+	if !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %s", err, want)
+	}
+	if s.exists("busy/c1") || !s.exists("busy") {
+		t.Error("a failed create left its cgroup or took another's")
+	}
+}
+
+func TestApplyHugetlb(t *testing.T) {
+	s := scratch(t)
+	testutil.Feature(t, "cgroup2.hugetlb")
+	l, err := translate(t, `{"hugepageLimits":[{"pageSize":"2MB","limit":4194304}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := s.create("c1", l.Controllers())
+	if !s.exists("c1/hugetlb.2MB.max") {
+		t.Skip("no huge pages of 2 MB")
+	}
+	if err := p.Apply(l); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"c1/hugetlb.2MB.max", "c1/leaf/hugetlb.2MB.max", "c1/hugetlb.2MB.rsvd.max", "c1/leaf/hugetlb.2MB.rsvd.max"} {
+		if got := readFile(t, s.file(file)); got != "4194304\n" {
+			t.Errorf("%s is %q", file, got)
+		}
+	}
+	l, err = translate(t, `{"hugepageLimits":[{"pageSize":"3MB","limit":1}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Apply(l); err == nil || !strings.Contains(err.Error(), "set hugetlb.3MB.max to 1 in "+s.path+"/c1: ") {
+		t.Errorf("a page size that does not exist: %v", err)
+	}
+	l, err = translate(t, `{"unified":{"hugetlb.2MB.max":"x"}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Apply(l); err == nil || err.Error() != "set hugetlb.2MB.max to x in "+s.path+"/c1: invalid argument" {
+		t.Errorf("a bad value: %v", err)
+	}
+}
+
+// TestApplyAll writes every kind of limit that the machine's controllers take
+// and reads them back from both cgroups.
+func TestApplyAll(t *testing.T) {
+	s := scratch(t)
+	for _, c := range []string{"memory", "cpu", "pids"} {
+		testutil.Feature(t, "cgroup2."+c)
+	}
+	l, err := translate(t, `{"memory":{"limit":67108864,"reservation":1048576},"cpu":{"shares":512,"quota":20000,"period":50000,"burst":10000},"pids":{"limit":0}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := s.create("c1", l.Controllers())
+	check := func(want map[string]string) {
+		t.Helper()
+		if err := p.Apply(l); err != nil {
+			t.Fatal(err)
+		}
+		for file, value := range want {
+			for _, dir := range []string{"c1", "c1/leaf"} {
+				if got := strings.TrimSpace(readFile(t, s.file(dir, file))); got != value {
+					t.Errorf("%s/%s is %q, want %q", dir, file, got, value)
+				}
+			}
+		}
+	}
+	check(map[string]string{"memory.max": "67108864", "memory.low": "1048576", "cpu.weight": "59",
+		"cpu.max": "20000 50000", "cpu.max.burst": "10000", "pids.max": "0"})
+	// Quota and burst shrink below what the burst was, then grow beyond what
+	// the quota was: each order is the wrong one once.
+	for _, c := range []struct{ json, max, burst string }{
+		{`{"cpu":{"quota":5000,"burst":5000}}`, "5000 50000", "5000"},
+		{`{"cpu":{"quota":40000,"burst":30000}}`, "40000 50000", "30000"},
+		{`{"cpu":{"period":80000}}`, "40000 80000", "30000"},
+		{`{"cpu":{"quota":-1,"burst":0}}`, "max 80000", "0"},
+	} {
+		if l, err = translate(t, c.json); err != nil {
+			t.Fatal(err)
+		}
+		check(map[string]string{"cpu.max": c.max, "cpu.max.burst": c.burst})
+	}
+	for _, c := range []struct{ json, idle, weight string }{
+		{`{"cpu":{"idle":1,"shares":2048}}`, "1", "0"},
+		{`{"cpu":{"idle":1,"shares":1024}}`, "1", "0"},
+		{`{"cpu":{"idle":0,"shares":2048}}`, "0", "174"},
+	} {
+		if l, err = translate(t, c.json); err != nil {
+			t.Fatal(err)
+		}
+		check(map[string]string{"cpu.idle": c.idle, "cpu.weight": c.weight})
+	}
+	if events, err := p.Container.MemoryEvents(); err != nil || events != (MemoryEvents{}) {
+		t.Errorf("memory events %+v, %v", events, err)
+	}
+}
+
+func TestOOMKill(t *testing.T) {
+	s := scratch(t)
+	testutil.Feature(t, "cgroup2.memory")
+	l, err := translate(t, `{"memory":{"limit":4194304,"swap":4194304}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := s.create("c1", l.Controllers())
+	if err := p.Apply(l); err != nil {
+		t.Fatal(err)
+	}
+	cmd := s.start(p.Leaf, "tail", "/dev/zero") // keeps what it reads
+	if err := p.Container.WaitEmpty(soon()); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	for _, c := range []*Cgroup{p.Container, p.Leaf} {
+		if e, err := c.MemoryEvents(); err != nil || e.OOMKill == 0 {
+			t.Errorf("%s: events %+v, %v", c.Path(), e, err)
+		}
+	}
+}
+
+func TestMemoryEventsMissing(t *testing.T) {
+	s := scratch(t)
+	if _, err := s.create("c1", nil).Leaf.MemoryEvents(); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without the memory controller: %v", err)
+	}
+}
+
+func TestFilter(t *testing.T) {
+	s := scratch(t)
+	testutil.Feature(t, "bpf")
+	all, err := devices.Compile([]devices.Rule{{Allow: true, Major: devices.Any, Minor: devices.Any, Access: devices.All}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	some, err := devices.Compile(devices.Defaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name     string
+		programs []devices.Program
+		want     int
+	}{
+		{"none-needed", []devices.Program{all}, 0},
+		{"one", []devices.Program{some}, 1},
+	} {
+		p := s.create(c.name, nil)
+		for _, program := range c.programs {
+			if err := p.Filter(program); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n, err := devices.Count(p.Container.FD()); n != c.want || err != nil {
+			t.Errorf("%s: %d programs, %v", c.name, n, err)
+		}
+		if n, err := devices.Count(p.Leaf.FD()); n != 0 || err != nil {
+			t.Errorf("%s: %d programs on the leaf, %v", c.name, n, err)
+		}
+		p.Close()
+	}
+	// What exists may have a program, which is replaced.
+	p, err := OpenPair(s.mount, s.path+"/one", "leaf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if err := p.Filter(all); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := devices.Count(p.Container.FD()); n != 1 || err != nil {
+		t.Errorf("after a replacement: %d programs, %v", n, err)
+	}
+}
+
+func TestOpen(t *testing.T) {
+	s := scratch(t)
+	s.create("c1", nil)
+	c, err := Open(s.mount, "/"+s.path+"/c1/leaf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Path() != s.path+"/c1/leaf" {
+		t.Errorf("path %q", c.Path())
+	}
+	if err := errors.Join(c.Close(), c.Close()); err != nil {
+		t.Errorf("closed twice: %v", err)
+	}
+	if _, err := Open(s.mount, s.path+"/c2"); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), s.path+"/c2") {
+		t.Errorf("nothing there: %v", err)
+	}
+	if _, err := OpenPair(s.mount, s.path+"/c1", "other"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no such leaf: %v", err)
+	}
+}
