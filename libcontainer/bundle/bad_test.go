@@ -87,7 +87,7 @@ var badProcesses = []badCase{
 	one("scheduler", "/process/scheduler", `{"policy":"SCHED_IDLE"}`, `/process/scheduler: not supported yet`),
 	one("ioPriority", "/process/ioPriority", `{"class":"IOPRIO_CLASS_IDLE","priority":0}`, `/process/ioPriority: not supported yet`),
 	one("execCPUAffinity", "/process/execCPUAffinity", `{"final":"0"}`, `/process/execCPUAffinity: not supported yet`),
-	one("commandLine", "/process/commandLine", `"dir"`, `/process/commandLine: not supported yet`),
+	one("commandLine", "/process/commandLine", `"dir"`, `/process/commandLine: not supported: this is a runtime for Linux`),
 	{"user not mapped", withUserNamespace("/process/user", `{"uid":10,"gid":11,"additionalGids":[9,12]}`), []string{
 		`/process/user/uid: 10: is not mapped by /linux/uidMappings`,
 		`/process/user/gid: 11: is not mapped by /linux/gidMappings`,

@@ -19,7 +19,6 @@ var unsupportedProperties = [...]struct {
 	pointer string
 	says    func(p *specs.Process, l *specs.Linux) bool
 }{
-	{"/process/commandLine", func(p *specs.Process, _ *specs.Linux) bool { return p.CommandLine != "" }},
 	{"/process/apparmorProfile", func(p *specs.Process, _ *specs.Linux) bool { return p.ApparmorProfile != "" }},
 	{"/process/selinuxLabel", func(p *specs.Process, _ *specs.Linux) bool { return p.SelinuxLabel != "" }},
 	{"/process/scheduler", func(p *specs.Process, _ *specs.Linux) bool { return p.Scheduler != nil }},
@@ -103,14 +102,15 @@ func (c *checker) unsupported(s *specs.Spec) {
 		}
 	}
 	for _, p := range [...]struct {
-		name    string
+		pointer string
 		present bool
 	}{
-		{"solaris", s.Solaris != nil}, {"windows", s.Windows != nil}, {"vm", s.VM != nil},
-		{"zos", s.ZOS != nil}, {"freebsd", s.FreeBSD != nil},
+		{"/process/commandLine", s.Process != nil && s.Process.CommandLine != ""},
+		{"/solaris", s.Solaris != nil}, {"/windows", s.Windows != nil}, {"/vm", s.VM != nil},
+		{"/zos", s.ZOS != nil}, {"/freebsd", s.FreeBSD != nil},
 	} {
 		if p.present {
-			c.bad("/"+p.name, nil, "not supported: this is a runtime for Linux")
+			c.bad(p.pointer, nil, "not supported: this is a runtime for Linux")
 		}
 	}
 }
