@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -31,8 +32,9 @@ type setting struct {
 	group    string             // heading in the help
 	value    string             // the default
 	shown    string             // what the documents say of the default, when value does not
-	check    func(string) error // nil: anything goes, or kind says enough
-	unbuilt  func(string) error // what refuses a value other than the default, until it is built
+	words    []string           // the only values there are
+	check    func(string) error // nil: anything goes, or kind and words say enough
+	needs string             // the isolators that would obey it and are not built: until then only the default will do
 	flagOnly bool               // neither in the file nor in the environment
 }
 
@@ -58,45 +60,46 @@ func (s *setting) byDefault() string {
 }
 
 // settingTable is read by both parsers, the file, the environment, the help
-// and the documents. Nobody writes to it.
+// and the documents. Nobody writes to it. It has no function calls, so that
+// the compiler lays it out and no start of the program pays for it.
 var settingTable = [...]setting{
 	setRoot:          {option: option{name: "root", usage: "the state directory"}, group: groupState, shown: "`/run/mesoc`; `$XDG_RUNTIME_DIR/mesoc` when not root", check: checkRoot},
 	setCgroupsRoot:   {option: option{name: "cgroups-root", usage: "root cgroup, relative to the cgroup2 mount; created when missing"}, group: groupState, value: "mesos", check: checkCgroupsRoot},
 	setCgroupsLeaf:   {option: option{name: "cgroups-leaf", usage: "name of the cgroup that holds a container's processes"}, group: groupState, value: "leaf", check: checkCgroupsLeaf},
 	setLog:           {option: option{name: "log", usage: "file that errors and warnings are appended to"}, group: groupOutput, shown: "stderr"},
-	setLogFormat:     {option: option{name: "log-format", usage: "text or json"}, group: groupOutput, value: "text", check: oneOf("text", "json")},
+	setLogFormat:     {option: option{name: "log-format", usage: "text or json"}, group: groupOutput, value: "text", words: []string{"text", "json"}},
 	setDebug:         {option: option{name: "debug", kind: boolean, usage: "tell what is done, step by step"}, group: groupOutput, value: "false"},
-	setRootless:      {option: option{name: "rootless", usage: "true, false or auto; accepted for the sake of runc's callers"}, group: groupEngines, value: "auto", check: oneOf("true", "false", "auto", "")},
+	setRootless:      {option: option{name: "rootless", usage: "true, false or auto; accepted for the sake of runc's callers"}, group: groupEngines, value: "auto", words: []string{"true", "false", "auto", ""}},
 	setSystemdCgroup: {option: option{name: "systemd-cgroup", kind: boolean, usage: "understood, but create and run refuse it: mesoc makes its cgroups itself"}, group: groupEngines, value: "false"},
-	setCgroupManager: {option: option{name: "cgroup-manager", usage: "cgroupfs; systemd and disabled are understood, but create and run refuse them"}, group: groupEngines, value: "cgroupfs", check: oneOf("cgroupfs", "systemd", "disabled"), flagOnly: true},
+	setCgroupManager: {option: option{name: "cgroup-manager", usage: "cgroupfs; systemd and disabled are understood, but create and run refuse them"}, group: groupEngines, value: "cgroupfs", words: []string{"cgroupfs", "systemd", "disabled"}, flagOnly: true},
 	setConfig:        {option: option{name: "config", usage: "file of settings, in TOML"}, group: groupState, shown: "`" + defaultConfig + "`", flagOnly: true},
 
 	{option: option{name: "criu", usage: "accepted and ignored"}, group: groupEngines, flagOnly: true},
 	{option: option{name: "version", alias: "v", kind: boolean, usage: "print what this program is"}, group: groupOutput, value: "false", flagOnly: true},
 
-	{option: option{name: "isolation", usage: "comma list of isolators"}, group: groupIsolators, check: checkIsolation, unbuilt: unbuiltIsolation},
-	{option: option{name: "enforce-container-disk-quota", kind: boolean, usage: "disk/du, disk/xfs: kill or refuse beyond the limit"}, group: groupIsolators, value: "false", unbuilt: of("disk/du and disk/xfs")},
-	{option: option{name: "container-disk-watch-interval", usage: "time between two rounds of disk/du"}, group: groupIsolators, value: "15s", check: checkDuration, unbuilt: of("disk/du and disk/xfs")},
-	{option: option{name: "default-container-disk-limit", usage: "size, for containers that ask for none"}, group: groupIsolators, check: checkSize, unbuilt: of("disk/du and disk/xfs")},
-	{option: option{name: "xfs-project-range", usage: "project ids of disk/xfs"}, group: groupIsolators, value: "[5000-10000]", check: checkProjectRange, unbuilt: of("disk/xfs")},
-	{option: option{name: "xfs-kill-containers", kind: boolean, usage: "disk/xfs: kill what is beyond its limit"}, group: groupIsolators, value: "false", unbuilt: of("disk/xfs")},
-	{option: option{name: "xfs-quota-headroom", usage: "disk/xfs: room above the limit before the kill"}, group: groupIsolators, value: "10MB", check: checkSize, unbuilt: of("disk/xfs")},
-	{option: option{name: "cgroups-net-cls-primary-handle", usage: "16 bits, 0xAAAA"}, group: groupIsolators, check: checkHandle, unbuilt: of("cgroups/net_cls")},
-	{option: option{name: "cgroups-net-cls-secondary-handles", usage: "inclusive range of 16 bit handles"}, group: groupIsolators, value: "0x0001,0xffff", check: checkHandleRange, unbuilt: of("cgroups/net_cls")},
-	{option: option{name: "cgroups-net-cls-backend", usage: "auto, bpf or v1"}, group: groupIsolators, value: "auto", check: oneOf("auto", "bpf", "v1"), unbuilt: of("cgroups/net_cls")},
-	{option: option{name: "network-cni-plugins-dir", usage: "directories of CNI plugins, colon list"}, group: groupIsolators, unbuilt: of("network/cni")},
-	{option: option{name: "network-cni-config-dir", usage: "directory of CNI configurations"}, group: groupIsolators, unbuilt: of("network/cni")},
-	{option: option{name: "default-container-dns", usage: "JSON"}, group: groupIsolators, check: checkJSON, unbuilt: of("network/cni")},
-	{option: option{name: "default-container-info", usage: "JSON"}, group: groupIsolators, check: checkJSON, unbuilt: of("filesystem/shared")},
-	{option: option{name: "default-container-shm-size", usage: "size of /dev/shm"}, group: groupIsolators, check: checkSize, unbuilt: of("namespaces/ipc")},
-	{option: option{name: "effective-capabilities", usage: "comma list"}, group: groupIsolators, check: checkCapabilities, unbuilt: of("linux/capabilities")},
-	{option: option{name: "bounding-capabilities", usage: "comma list"}, group: groupIsolators, check: checkCapabilities, unbuilt: of("linux/capabilities")},
-	{option: option{name: "disallow-sharing-agent-pid-namespace", kind: boolean, usage: "no container in the host's pid namespace"}, group: groupIsolators, value: "false", unbuilt: of("namespaces/pid")},
-	{option: option{name: "disallow-sharing-agent-ipc-namespace", kind: boolean, usage: "no container in the host's ipc namespace"}, group: groupIsolators, value: "false", unbuilt: of("namespaces/ipc")},
-	{option: option{name: "docker-volume-checkpoint-dir", usage: "records of docker/volume"}, group: groupIsolators, shown: "under `root`", unbuilt: of("docker/volume")},
-	{option: option{name: "docker-volume-chown", kind: boolean, usage: "give volumes to the container's user"}, group: groupIsolators, value: "false", unbuilt: of("docker/volume")},
-	{option: option{name: "docker-ignore-runtime", kind: boolean, usage: "leave docker/runtime's image config alone"}, group: groupIsolators, value: "false", unbuilt: of("docker/runtime")},
-	{option: option{name: "allowed-annotations", usage: "comma list of prefixes that a bundle may use"}, group: groupIsolators, value: "io.mesoc.", check: checkPrefixes, unbuilt: unbuiltAnnotations},
+	{option: option{name: "isolation", usage: "comma list of isolators"}, group: groupIsolators, check: checkIsolation, needs: "the isolators themselves"},
+	{option: option{name: "enforce-container-disk-quota", kind: boolean, usage: "disk/du, disk/xfs: kill or refuse beyond the limit"}, group: groupIsolators, value: "false", needs: "disk/du and disk/xfs"},
+	{option: option{name: "container-disk-watch-interval", usage: "time between two rounds of disk/du"}, group: groupIsolators, value: "15s", check: checkDuration, needs: "disk/du and disk/xfs"},
+	{option: option{name: "default-container-disk-limit", usage: "size, for containers that ask for none"}, group: groupIsolators, check: checkSize, needs: "disk/du and disk/xfs"},
+	{option: option{name: "xfs-project-range", usage: "project ids of disk/xfs"}, group: groupIsolators, value: "[5000-10000]", check: checkProjectRange, needs: "disk/xfs"},
+	{option: option{name: "xfs-kill-containers", kind: boolean, usage: "disk/xfs: kill what is beyond its limit"}, group: groupIsolators, value: "false", needs: "disk/xfs"},
+	{option: option{name: "xfs-quota-headroom", usage: "disk/xfs: room above the limit before the kill"}, group: groupIsolators, value: "10MB", check: checkSize, needs: "disk/xfs"},
+	{option: option{name: "cgroups-net-cls-primary-handle", usage: "16 bits, 0xAAAA"}, group: groupIsolators, check: checkHandle, needs: "cgroups/net_cls"},
+	{option: option{name: "cgroups-net-cls-secondary-handles", usage: "inclusive range of 16 bit handles"}, group: groupIsolators, value: "0x0001,0xffff", check: checkHandleRange, needs: "cgroups/net_cls"},
+	{option: option{name: "cgroups-net-cls-backend", usage: "auto, bpf or v1"}, group: groupIsolators, value: "auto", words: []string{"auto", "bpf", "v1"}, needs: "cgroups/net_cls"},
+	{option: option{name: "network-cni-plugins-dir", usage: "directories of CNI plugins, colon list"}, group: groupIsolators, needs: "network/cni"},
+	{option: option{name: "network-cni-config-dir", usage: "directory of CNI configurations"}, group: groupIsolators, needs: "network/cni"},
+	{option: option{name: "default-container-dns", usage: "JSON"}, group: groupIsolators, check: checkJSON, needs: "network/cni"},
+	{option: option{name: "default-container-info", usage: "JSON"}, group: groupIsolators, check: checkJSON, needs: "filesystem/shared"},
+	{option: option{name: "default-container-shm-size", usage: "size of /dev/shm"}, group: groupIsolators, check: checkSize, needs: "namespaces/ipc"},
+	{option: option{name: "effective-capabilities", usage: "comma list"}, group: groupIsolators, check: checkCapabilities, needs: "linux/capabilities"},
+	{option: option{name: "bounding-capabilities", usage: "comma list"}, group: groupIsolators, check: checkCapabilities, needs: "linux/capabilities"},
+	{option: option{name: "disallow-sharing-agent-pid-namespace", kind: boolean, usage: "no container in the host's pid namespace"}, group: groupIsolators, value: "false", needs: "namespaces/pid"},
+	{option: option{name: "disallow-sharing-agent-ipc-namespace", kind: boolean, usage: "no container in the host's ipc namespace"}, group: groupIsolators, value: "false", needs: "namespaces/ipc"},
+	{option: option{name: "docker-volume-checkpoint-dir", usage: "records of docker/volume"}, group: groupIsolators, shown: "under `root`", needs: "docker/volume"},
+	{option: option{name: "docker-volume-chown", kind: boolean, usage: "give volumes to the container's user"}, group: groupIsolators, value: "false", needs: "docker/volume"},
+	{option: option{name: "docker-ignore-runtime", kind: boolean, usage: "leave docker/runtime's image config alone"}, group: groupIsolators, value: "false", needs: "docker/runtime"},
+	{option: option{name: "allowed-annotations", usage: "comma list of prefixes that a bundle may use"}, group: groupIsolators, value: "io.mesoc.", check: checkPrefixes, needs: "annotations to allow"},
 }
 
 // globalOption finds a setting's flag; dashes and underscores are one.
@@ -253,15 +256,18 @@ func (t *setting) accept(value string) error {
 	if err := t.option.check(value); err != nil {
 		return fmt.Errorf("must be true or false")
 	}
+	if len(t.words) > 0 && !slices.Contains(t.words, value) {
+		return fmt.Errorf("must be one of %s", strings.TrimSuffix(strings.Join(t.words, ", "), ", "))
+	}
 	if t.check != nil {
 		if err := t.check(value); err != nil {
 			return err
 		}
 	}
-	if t.unbuilt == nil || value == t.value || t.kind == boolean && isTrue(value) == isTrue(t.value) {
+	if t.needs == "" || value == t.value || t.kind == boolean && isTrue(value) == isTrue(t.value) {
 		return nil
 	}
-	return t.unbuilt(value)
+	return fmt.Errorf("not supported yet: needs %s", t.needs)
 }
 
 // checkTogether looks at settings that need each other.

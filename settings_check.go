@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,17 +13,6 @@ import (
 
 // The checks of single settings. Each says what the value should be; which
 // setting it is, where it comes from and what it is, the caller adds.
-
-func oneOf(words ...string) func(string) error {
-	return func(value string) error {
-		for _, w := range words {
-			if value == w {
-				return nil
-			}
-		}
-		return fmt.Errorf("must be one of %s", strings.TrimSuffix(strings.Join(words, ", "), ", "))
-	}
-}
 
 func checkRoot(value string) error {
 	if value == "" {
@@ -83,7 +73,7 @@ func checkIsolation(value string) error {
 	}
 	seen := map[string]bool{}
 	for name := range strings.SplitSeq(value, ",") {
-		if oneOf(isolators()...)(name) != nil {
+		if !slices.Contains(isolators(), name) {
 			return fmt.Errorf("isolator %q is unknown (known are %s)", name, strings.Join(isolators(), ", "))
 		}
 		if seen[name] {
@@ -223,18 +213,4 @@ func checkPrefixes(value string) error {
 		}
 	}
 	return nil
-}
-
-// of refuses a setting until the isolators that obey it are there.
-func of(isolators string) func(string) error {
-	return func(string) error { return fmt.Errorf("not supported yet: nothing but %s would obey it", isolators) }
-}
-
-func unbuiltIsolation(value string) error {
-	first, _, _ := strings.Cut(value, ",")
-	return fmt.Errorf("isolator %s: not supported yet", first)
-}
-
-func unbuiltAnnotations(string) error {
-	return errors.New("not supported yet: no annotation has a meaning yet")
 }

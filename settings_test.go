@@ -116,7 +116,7 @@ func TestWrongSettings(t *testing.T) {
 		{"log_format", "xml", "must be one of text, json"},
 		{"rootless", "maybe", "must be one of true, false, auto"},
 		{"debug", "perhaps", "must be true or false"},
-		{"isolation", "disk/xfs", "isolator disk/xfs: not supported yet"},
+		{"isolation", "disk/xfs", "not supported yet: needs the isolators themselves"},
 		{"isolation", "disk/zfs", `isolator "disk/zfs" is unknown`},
 		{"isolation", "disk/du,disk/du", "isolator disk/du is named twice"},
 		{"isolation", "disk/du,", `isolator "" is unknown`},
