@@ -105,7 +105,7 @@ func (c *creation) decide(gate plan.Gate) error {
 		return err
 	}
 	for _, w := range b.Warnings {
-		c.runtime.warn("%s", w)
+		c.runtime.trace("warning: %s", w)
 	}
 	c.spec, c.hooks = b.Spec, b.Spec.Hooks
 	if c.mount, err = cgroup2.FindMount(); err != nil {
@@ -119,7 +119,7 @@ func (c *creation) decide(gate plan.Gate) error {
 		return err
 	}
 	for _, i := range c.limits.Ignored {
-		c.runtime.warn("%s: ignored: %s", i.Field, i.Why)
+		c.runtime.trace("warning: %s: ignored: %s", i.Field, i.Why)
 	}
 	if c.filter, err = devices.Compile(append(c.limits.Devices, devices.Defaults(devicePaths(c.spec)...)...)); err != nil {
 		return err
@@ -230,7 +230,7 @@ func (c *creation) planInit(b *bundle.Bundle, gate plan.Gate, handed activation)
 		}
 	}
 	if missing := missingCapabilities(c.spec, o.Held); missing != "" && !p.UserMapped {
-		c.runtime.warn("%s: not held by the runtime, so not given to container %s", missing, c.options.ID)
+		c.runtime.trace("warning: %s: not held by the runtime, so not given to container %s", missing, c.options.ID)
 	}
 	c.plan = p
 	c.init, err = compile.NewInit(p)
