@@ -93,6 +93,54 @@ func TestDocumentIsSpec(t *testing.T) {
 	}
 }
 
+// TestDecoderIsComplete decodes a config that has every property of the spec:
+// the generated decoder must be generated anew when the spec grows.
+func TestDecoderIsComplete(t *testing.T) {
+	var want specs.Spec
+	fill(reflect.ValueOf(&want).Elem())
+	want.Solaris, want.Windows, want.VM, want.ZOS, want.FreeBSD = nil, nil, nil, nil, nil
+	got, err := decode([]byte(asJSON(t, &want)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, &want) {
+		t.Errorf("decoded as\n%s\nwant\n%s", asJSON(t, got), asJSON(t, &want))
+	}
+}
+
+// fill gives every field below a value one that is not zero.
+func fill(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem())
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(v.Field(i))
+		}
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		fill(v.Index(0))
+		fill(v.Index(1))
+	case reflect.Map:
+		inner := reflect.New(v.Type().Elem()).Elem()
+		fill(inner)
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(reflect.ValueOf("key"), inner)
+	case reflect.String:
+		v.SetString("a \"\\/\b\t\n<\u00e9\U0001f40b>")
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Interface:
+	default:
+		if v.CanInt() {
+			v.SetInt(-1 << (v.Type().Bits() - 1))
+		} else {
+			v.SetUint(^uint64(0) >> (64 - v.Type().Bits()))
+		}
+	}
+}
+
 func asJSON(t testing.TB, v any) string {
 	t.Helper()
 	raw, err := json.Marshal(v)
