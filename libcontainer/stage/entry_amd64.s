@@ -65,8 +65,16 @@ noImage:
 	INT	$3
 	JMP	noImage
 
-	// A command: which of the two variables does the environment have?
+	// A command. Go raises the limit on descriptors for itself: note it down.
 command:
+	XORL	DI, DI
+	MOVL	$const_rlimitNofile, SI
+	XORL	DX, DX
+	LEAQ	·nofile(SB), R10
+	MOVL	$const_sysPrlimit64, AX
+	SYSCALL
+
+	// Which of the two variables does the environment have?
 	MOVL	$(const_addedMaxProcs|const_addedGC), R8
 	MOVQ	BX, DI
 	MOVQ	$0x4f525058414d4f47, DX	// "GOMAXPRO"

@@ -58,8 +58,16 @@ noImage:
 	BRK
 	B	noImage
 
-	// A command: which of the two variables does the environment have?
+	// A command. Go raises the limit on descriptors for itself: note it down.
 command:
+	MOVD	ZR, R0
+	MOVD	$const_rlimitNofile, R1
+	MOVD	ZR, R2
+	MOVD	$·nofile(SB), R3
+	MOVD	$const_sysPrlimit64, R8
+	SVC
+
+	// Which of the two variables does the environment have?
 	MOVD	$(const_addedMaxProcs|const_addedGC), R4
 	MOVD	R10, R5
 	MOVD	$0x4f525058414d4f47, R6	// "GOMAXPRO"

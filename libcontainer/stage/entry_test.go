@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/mesoc/mesoc/libcontainer/program"
 )
 
@@ -96,6 +98,31 @@ func TestEntered(t *testing.T) {
 	needEntry(t)
 	if !find(t, "entry", []string{}).Entered || find(t, "twin", []string{}).Entered {
 		t.Error("Entered does not tell one helper from the other")
+	}
+}
+
+// The limit on descriptors is found before Go raises it.
+func TestNofile(t *testing.T) {
+	needEntry(t)
+	var own unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &own); err != nil {
+		t.Fatal(err)
+	}
+	// Setting it makes Go leave it alone in children.
+	lower := unix.Rlimit{Cur: own.Max / 2, Max: own.Max}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &lower); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &own); err != nil {
+			t.Error(err)
+		}
+	}()
+	if f := find(t, "entry", []string{}); !f.Known || f.Soft != lower.Cur || f.Hard != lower.Max {
+		t.Errorf("%d and %d, known: %v; want %d and %d", f.Soft, f.Hard, f.Known, lower.Cur, lower.Max)
+	}
+	if f := find(t, "twin", []string{}); f.Known {
+		t.Errorf("%d and %d known without the entry point", f.Soft, f.Hard)
 	}
 }
 

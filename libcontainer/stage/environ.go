@@ -14,6 +14,15 @@ const (
 // else ever does.
 var atEntry uint32
 
+// nofile is RLIMIT_NOFILE, soft and hard, as the entry point finds it.
+var nofile [2]uint64
+
+// Nofile is RLIMIT_NOFILE as the process was started with. Go raises the soft
+// limit for itself when it starts, and takes that back in children of os/exec, but
+// knows nothing of Clone's: a program that sets no other limit should set this
+// one. Not ok without the entry point in assembly.
+func Nofile() (soft, hard uint64, ok bool) { return nofile[0], nofile[1], Entered() && nofile[1] != 0 }
+
 // Entered says whether this process came through the entry point in assembly,
 // as stages of the same binary will then too. Otherwise they are the twin,
 // with the limits that Main tells of.

@@ -71,13 +71,16 @@ type findings struct {
 	Entered                 bool
 	Args, Environ, Original []string
 	Auxv                    [][2]uintptr
+	Soft, Hard              uint64 // of Nofile
+	Known                   bool
 }
 
 func tellFindings() {
 	auxv, err := unix.Auxv()
+	soft, hard, known := Nofile()
 	if err == nil {
 		err = json.NewEncoder(os.Stdout).Encode(findings{runtime.GOMAXPROCS(0), debug.SetGCPercent(-1),
-			Entered(), os.Args, os.Environ(), Environ(), auxv})
+			Entered(), os.Args, os.Environ(), Environ(), auxv, soft, hard, known})
 	}
 	if err != nil {
 		panic(err)

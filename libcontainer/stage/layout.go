@@ -51,6 +51,9 @@ const (
 	sysWrite     = syscall.SYS_WRITE
 	sysExitGroup = syscall.SYS_EXIT_GROUP
 	sysMmap      = syscall.SYS_MMAP
+	sysPrlimit64 = unix.SYS_PRLIMIT64
+
+	rlimitNofile = syscall.RLIMIT_NOFILE
 
 	mapProt  = syscall.PROT_READ | syscall.PROT_WRITE
 	mapFlags = syscall.MAP_PRIVATE | mapFixedNoReplace
