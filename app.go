@@ -3,7 +3,7 @@ package main
 import (
 	"flag"
 	"fmt"
-	"strings"
+	"io"
 
 	"github.com/urfave/cli/v2"
 )
@@ -70,6 +70,7 @@ func (c *call) appCommand(command *command) *cli.Command {
 		Hidden:          command.unbuilt,
 		SkipFlagParsing: command.unbuilt,
 		HideHelpCommand: true, // "help" can be a container's id
+		BashComplete:    func(*cli.Context) { command.complete(c.stdout) },
 		OnUsageError: func(ctx *cli.Context, err error, _ bool) error {
 			c.command = command
 			fmt.Fprintf(c.stdout, "Incorrect Usage: %v\n\n", err)
@@ -96,6 +97,17 @@ func (c *call) appCommand(command *command) *cli.Command {
 		}
 	}
 	return known
+}
+
+// complete prints what a flag of the command can be, for the shell.
+func (c *command) complete(w io.Writer) {
+	for _, group := range c.options {
+		for i := range group {
+			if !group[i].unbuilt {
+				fmt.Fprintln(w, "--"+group[i].name)
+			}
+		}
+	}
 }
 
 // appFlag is an option as urfave/cli knows it. Names returns one name only:
@@ -128,22 +140,11 @@ func (f *appFlag) Apply(set *flag.FlagSet) error {
 
 // String is the line of the help.
 func (f *appFlag) String() string {
-	var b strings.Builder
-	b.WriteString("--" + f.name)
-	if f.kind != boolean {
-		b.WriteString(" value")
-	}
-	if f.alias != "" {
-		b.WriteString(", -" + f.alias)
-		if f.kind != boolean {
-			b.WriteString(" value")
-		}
-	}
-	b.WriteString("\t" + f.usage)
+	line := f.spellings("", "") + "\t" + f.usage
 	if f.byDefault != "" {
-		b.WriteString(" (default: " + f.byDefault + ")")
+		line += " (default: " + f.byDefault + ")"
 	}
-	return b.String()
+	return line
 }
 
 // appValue notes what package flag reads, in the order of the command line.

@@ -15,6 +15,9 @@ import (
 // errParse is what package flag says of a value that it cannot read.
 var errParse = errors.New("parse error")
 
+// completionFlag is urfave/cli's, for the shell's completion. It stands last.
+const completionFlag = "--generate-bash-completion"
+
 // parse understands argv. Without a command to run (help has been printed,
 // say) and without an error the call is done.
 func (c *call) parse(argv []string) error {
@@ -89,6 +92,9 @@ func flagParts(word string) (name, value string, hasValue, isFlag bool) {
 // stand behind its arguments come before them, where they mean anything.
 // What it does not know it leaves for the parsers to complain about.
 func arrange(argv []string) []string {
+	if n := len(argv); n > 0 && argv[n-1] == completionFlag {
+		return argv // what the shell asks about is the order as it is typed
+	}
 	out := make([]string, 0, len(argv)+1)
 	for len(argv) > 0 {
 		word := argv[0]

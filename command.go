@@ -86,9 +86,26 @@ type option struct {
 	name    string // with dashes
 	alias   string // one letter
 	kind    kind
+	meta    string // what stands for the value in the help
 	usage   string
 	repeats bool // every value counts, not only the last
 	unbuilt bool // named by the contract, refused until it is there
+}
+
+// spellings are how the option is written, each between two marks.
+func (o *option) spellings(before, after string) string {
+	value := ""
+	if o.kind != boolean {
+		value = " value"
+		if o.meta != "" {
+			value = " " + o.meta
+		}
+	}
+	s := before + "--" + o.name + value + after
+	if o.alias != "" {
+		s += ", " + before + "-" + o.alias + value + after
+	}
+	return s
 }
 
 // check says whether value is one that the option can have, in the words of

@@ -24,14 +24,14 @@ not run before "mesoc start ID".`,
 
 // createOptions are those of create, which run has too.
 var createOptions = [...]option{
-	{name: "bundle", alias: "b", usage: "directory of the bundle (default: the current directory)"},
-	{name: "pid-file", usage: "file to write the process id to"},
-	{name: "console-socket", usage: "AF_UNIX socket that is sent the container's terminal"},
-	{name: "pidfd-socket", usage: "AF_UNIX socket that is sent a pidfd of the container's process"},
+	{name: "bundle", alias: "b", meta: "DIR", usage: "directory of the bundle (default: the current directory)"},
+	{name: "pid-file", meta: "FILE", usage: "file to write the process id to"},
+	{name: "console-socket", meta: "SOCKET", usage: "AF_UNIX socket that is sent the container's terminal"},
+	{name: "pidfd-socket", meta: "SOCKET", usage: "AF_UNIX socket that is sent a pidfd of the container's process"},
 	{name: "no-pivot", kind: boolean, usage: "move the root with MS_MOVE and chroot instead of pivot_root, for a root on a ramdisk"},
 	{name: "no-new-keyring", kind: boolean, usage: "keep the caller's session keyring"},
-	{name: "preserve-fds", kind: number, usage: "hand on N more descriptors (stdio + $LISTEN_FDS + N in total)"},
-	{name: "annotation", repeats: true, usage: "add an annotation, KEY=VALUE (repeats)"},
+	{name: "preserve-fds", kind: number, meta: "N", usage: "hand on N more descriptors (stdio + $LISTEN_FDS + N in total)"},
+	{name: "annotation", meta: "KEY=VALUE", repeats: true, usage: "add an annotation to the bundle's (repeats)"},
 
 	{name: "parent", unbuilt: true},
 	{name: "share-cgroups", kind: boolean, unbuilt: true},

@@ -20,7 +20,7 @@ var listCommand = command{
 	description: `Lists the containers of the state directory. A container whose state cannot
 be read is told of on stderr, and the others are listed.`,
 	options: [][]option{{
-		{name: "format", alias: "f", usage: "table or json (default: table)"},
+		{name: "format", alias: "f", meta: "FORMAT", usage: "table or json (default: table)"},
 		{name: "quiet", alias: "q", kind: boolean, usage: "print ids only"},
 		{name: "tree", kind: boolean, unbuilt: true},
 	}},

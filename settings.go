@@ -34,7 +34,7 @@ type setting struct {
 	shown    string             // what the documents say of the default, when value does not
 	words    []string           // the only values there are
 	check    func(string) error // nil: anything goes, or kind and words say enough
-	needs string             // the isolators that would obey it and are not built: until then only the default will do
+	needs    string             // the isolators that would obey it and are not built: until then only the default will do
 	flagOnly bool               // neither in the file nor in the environment
 }
 
@@ -63,16 +63,16 @@ func (s *setting) byDefault() string {
 // and the documents. Nobody writes to it. It has no function calls, so that
 // the compiler lays it out and no start of the program pays for it.
 var settingTable = [...]setting{
-	setRoot:          {option: option{name: "root", usage: "the state directory"}, group: groupState, shown: "`/run/mesoc`; `$XDG_RUNTIME_DIR/mesoc` when not root", check: checkRoot},
+	setRoot:          {option: option{name: "root", meta: "DIR", usage: "the state directory"}, group: groupState, shown: "`/run/mesoc`; `$XDG_RUNTIME_DIR/mesoc` when not root", check: checkRoot},
 	setCgroupsRoot:   {option: option{name: "cgroups-root", usage: "root cgroup, relative to the cgroup2 mount; created when missing"}, group: groupState, value: "mesos", check: checkCgroupsRoot},
 	setCgroupsLeaf:   {option: option{name: "cgroups-leaf", usage: "name of the cgroup that holds a container's processes"}, group: groupState, value: "leaf", check: checkCgroupsLeaf},
-	setLog:           {option: option{name: "log", usage: "file that errors and warnings are appended to"}, group: groupOutput, shown: "stderr"},
+	setLog:           {option: option{name: "log", meta: "FILE", usage: "file that errors and warnings are appended to"}, group: groupOutput, shown: "stderr"},
 	setLogFormat:     {option: option{name: "log-format", usage: "text or json"}, group: groupOutput, value: "text", words: []string{"text", "json"}},
 	setDebug:         {option: option{name: "debug", kind: boolean, usage: "tell what is done, step by step"}, group: groupOutput, value: "false"},
 	setRootless:      {option: option{name: "rootless", usage: "true, false or auto; accepted for the sake of runc's callers"}, group: groupEngines, value: "auto", words: []string{"true", "false", "auto", ""}},
 	setSystemdCgroup: {option: option{name: "systemd-cgroup", kind: boolean, usage: "understood, but create and run refuse it: mesoc makes its cgroups itself"}, group: groupEngines, value: "false"},
 	setCgroupManager: {option: option{name: "cgroup-manager", usage: "cgroupfs; systemd and disabled are understood, but create and run refuse them"}, group: groupEngines, value: "cgroupfs", words: []string{"cgroupfs", "systemd", "disabled"}, flagOnly: true},
-	setConfig:        {option: option{name: "config", usage: "file of settings, in TOML"}, group: groupState, shown: "`" + defaultConfig + "`", flagOnly: true},
+	setConfig:        {option: option{name: "config", meta: "FILE", usage: "file of settings, in TOML"}, group: groupState, shown: "`" + defaultConfig + "`", flagOnly: true},
 
 	{option: option{name: "criu", usage: "accepted and ignored"}, group: groupEngines, flagOnly: true},
 	{option: option{name: "version", alias: "v", kind: boolean, usage: "print what this program is"}, group: groupOutput, value: "false", flagOnly: true},

@@ -16,7 +16,7 @@ var specCommand = command{
 	description: `Writes a config.json that runs sh on a terminal in a read-only root
 filesystem, for you to edit. An existing one is not overwritten.`,
 	options: [][]option{{
-		{name: "bundle", alias: "b", usage: "directory of the bundle (default: the current directory)"},
+		{name: "bundle", alias: "b", meta: "DIR", usage: "directory of the bundle (default: the current directory)"},
 		{name: "rootless", kind: boolean, usage: "for a user who is not root"},
 	}},
 	hostless: true,

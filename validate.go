@@ -14,8 +14,8 @@ var validateCommand = command{
 	description: `Prints every problem of a bundle's config.json, one a line, each with its
 JSON pointer. Exits with 1 if there is one. Nothing is created or changed.`,
 	options: [][]option{{
-		{name: "bundle", alias: "b", usage: "directory of the bundle (default: the current directory)"},
-		{name: "format", alias: "f", usage: "text or json (default: text)"},
+		{name: "bundle", alias: "b", meta: "DIR", usage: "directory of the bundle (default: the current directory)"},
+		{name: "format", alias: "f", meta: "FORMAT", usage: "text or json (default: text)"},
 	}},
 	run: validate,
 }

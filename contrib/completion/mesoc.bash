@@ -1,0 +1,35 @@
+# bash completion for mesoc; source it, or install it as
+# /usr/share/bash-completion/completions/mesoc
+
+_mesoc() {
+	local current=${COMP_WORDS[COMP_CWORD]} command='' at
+	for ((at = 1; at < COMP_CWORD; at++)); do
+		case ${COMP_WORDS[at]} in
+		create | run | start | state | kill | delete)
+			command=${COMP_WORDS[at]}
+			break
+			;;
+		esac
+	done
+	COMPREPLY=()
+	case $command:${COMP_WORDS[COMP_CWORD - 1]} in
+	create:-b | create:--bundle | run:-b | run:--bundle)
+		mapfile -t COMPREPLY < <(compgen -d -- "$current")
+		return
+		;;
+	create:--pid-file | create:--*-socket | run:--pid-file | run:--*-socket)
+		mapfile -t COMPREPLY < <(compgen -f -- "$current")
+		return
+		;;
+	esac
+	if [[ $current != -* && $command == @(start|state|kill|delete) ]]; then
+		# With the global flags that are there already: they may name another --root.
+		mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[@]:0:at}" list --quiet 2>/dev/null)" -- "$current")
+		return
+	fi
+	local asked=("${COMP_WORDS[@]:0:COMP_CWORD}")
+	[[ $current == -* ]] && asked+=("$current")
+	mapfile -t COMPREPLY < <(compgen -W "$("${asked[@]}" --generate-bash-completion 2>/dev/null)" -- "$current")
+}
+
+complete -F _mesoc mesoc
