@@ -155,7 +155,11 @@ func enableIn(c *Cgroup, need Controllers) error {
 		return fmt.Errorf("enable %s in cgroup %s: it holds processes itself%s, which cgroup2 does not allow: %w",
 			need.names(), c.path, c.somePids(), err)
 	case unix.EOPNOTSUPP:
-		return fmt.Errorf("enable %s in cgroup %s: it is threaded: %w", need.names(), c.path, err)
+		// "domain invalid" is what cgroups become below one that holds
+		// processes and has threaded controllers (cpu, cpuset, pids) enabled.
+		kind, _ := c.read("cgroup.type")
+		return fmt.Errorf("enable %s in cgroup %s: its type is %q, because a cgroup above it is threaded or holds processes: %w",
+			need.names(), c.path, strings.TrimSpace(kind), err)
 	}
 	return fmt.Errorf("enable %s in cgroup %s: %w", need.names(), c.path, err)
 }

@@ -206,13 +206,17 @@ func TestCreateFits(t *testing.T) {
 	}
 }
 
-// anyController returns a controller that this machine's cgroup2 has.
+// anyController returns a controller that this machine's cgroup2 has, and that
+// is not one of those that threads can be divided by.
 func anyController(t *testing.T, s tree) Need {
 	t.Helper()
-	for c := range strings.FieldsSeq(readFile(t, s.mount.Path+"/cgroup.controllers")) {
-		return Need{Controller: c, For: c + ".max"}
+	have := strings.Fields(readFile(t, s.mount.Path+"/cgroup.controllers"))
+	for _, c := range []string{"hugetlb", "memory", "io"} {
+		if slices.Contains(have, c) {
+			return Need{Controller: c, For: c + ".max"}
+		}
 	}
-	t.Skip("cgroup2 has no controller")
+	t.Skip("cgroup2 has none of the usual controllers")
 	return Need{}
 }
 
@@ -272,6 +276,29 @@ func TestBusyAncestor(t *testing.T) {
 	}
 	if s.exists("busy/c1") || !s.exists("busy") {
 		t.Error("a failed create left its cgroup or took another's")
+	}
+}
+
+// TestInvalidAncestor is TestBusyAncestor with a controller that threads can
+// be divided by: there the kernel lets the ancestor have it, and makes what is
+// below unusable.
+func TestInvalidAncestor(t *testing.T) {
+	s := scratch(t)
+	testutil.Feature(t, "cgroup2.pids")
+	s.mkdir("busy")
+	busy, err := Open(s.mount, s.path+"/busy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	s.start(busy, "sleep", "1000")
+	_, err = Create(s.mount, s.path+"/busy/c1", "leaf", Controllers{{"pids", "pids.max"}})
+	want := "enable pids in cgroup " + s.path + `/busy/c1: its type is "domain invalid", because a cgroup above it`
+	if !errors.Is(err, unix.EOPNOTSUPP) || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("%v, want %s", err, want)
+	}
+	if s.exists("busy/c1") {
+		t.Error("a failed create left its cgroup")
 	}
 }
 

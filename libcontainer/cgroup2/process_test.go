@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mesoc/mesoc/libcontainer/internal/sys"
 	"github.com/mesoc/mesoc/libcontainer/internal/testutil"
 	"golang.org/x/sys/unix"
 )
@@ -158,6 +159,11 @@ func TestKillForks(t *testing.T) {
 			s := scratch(t)
 			p := s.create("c1", nil)
 			s.start(p.Leaf, "sh", "-c", "while :; do sleep 0.01 & sleep 0.01 & wait; done")
+			for pids, err := p.Container.Processes(); len(pids) < 2; pids, err = p.Container.Processes() {
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
 			if err := kill(p.Container); err != nil {
 				t.Fatal(err)
 			}
@@ -190,6 +196,17 @@ func TestThreaded(t *testing.T) {
 	}
 }
 
+// asleep waits until a process does nothing but wait.
+func asleep(t *testing.T, pid int) {
+	t.Helper()
+	for deadline := soon(); time.Now().Before(deadline); {
+		if stat, err := sys.ReadStat(pid); err == nil && stat.Comm == "sleep" && stat.State == 'S' {
+			return
+		}
+	}
+	t.Fatalf("pid %d does not come to rest", pid)
+}
+
 func TestWaitEmpty(t *testing.T) {
 	s := scratch(t)
 	p := s.create("c1", nil)
@@ -197,6 +214,7 @@ func TestWaitEmpty(t *testing.T) {
 		t.Errorf("a new cgroup: %v", err)
 	}
 	cmd := s.start(p.Leaf, "sleep", "1000")
+	asleep(t, cmd.Process.Pid)
 	began := time.Now()
 	err := p.Container.WaitEmpty(began.Add(50 * time.Millisecond))
 	var survivors *SurvivorsError
