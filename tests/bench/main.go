@@ -74,6 +74,13 @@ func parse(args []string) (options, error) {
 	if len(o.runtimes) == 1 {
 		o.runtimes = append(o.runtimes, findPeers()...)
 	}
+	names := map[string]bool{}
+	for _, r := range o.runtimes {
+		if names[r.name] {
+			return o, fmt.Errorf("two runtimes are named %s", r.name)
+		}
+		names[r.name] = true
+	}
 	return o, nil
 }
 
