@@ -150,14 +150,14 @@ limit() {
 	edit '/linux/resources/unified={"imaginary.max":"1"}'
 	create
 	fails imaginary.max
-	matches "$stderr" 'controller "?imaginary'
+	matches "$stderr" 'no imaginary controller'
 	has "$stderr" /sys/fs/cgroup
 	clean
 	if probe_controller memory; then return; fi
 	edit '/linux/resources={"memory":{"limit":100000000}}'
 	create
 	fails memory.max
-	matches "$stderr" 'controller "?memory'
+	matches "$stderr" 'no memory controller'
 	clean
 }
 

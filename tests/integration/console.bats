@@ -158,14 +158,6 @@ attached() {
 	clean
 }
 
-@test "run with a terminal but none to attach to" {
-	edit /process/terminal=true
-	ours "runc's words differ"
-	rt run --bundle "$BUNDLE" "$ID"
-	fails "terminal"
-	clean
-}
-
 @test "pidfd-socket: the pidfd of init" {
 	ours "runc has it since 1.2"
 	"$RIG" pidfd "$T/pidfd.sock" >pidfd.out 2>&1 3>&- </dev/null &

@@ -193,12 +193,12 @@ box"
 	ours "runc 1.1 runs none"
 	for k in prestart createRuntime createContainer; do
 		cp "$BATS_TEST_DIRNAME/testdata/config.json" "$BUNDLE/config.json"
-		rm -f "$T"/*.hook "$T/state"
+		rm -f "$T"/*.hook "$T/last"
 		hook $k 'exit 1'
-		hook poststop "cat >$T/state; exit 0"
+		hook poststop "cat >$T/last; exit 0"
 		create
 		fails "$k"
-		eq "$("$RIG" get state /status)" stopped
+		eq "$("$RIG" get last /status)" stopped
 		clean
 	done
 }
@@ -256,7 +256,7 @@ box"
 	fails
 	[ $((SECONDS - before)) -lt 15 ]
 	has "$stderr" prestart
-	has "$stderr" "1s"
+	matches "$stderr" "1 ?s"
 	clean
 }
 

@@ -31,8 +31,9 @@ load helpers
 	ok
 	pid=$(state /pid)
 	for fd in "/proc/$pid/fd"/*; do
-		target=$(readlink "$fd")
-		[ ! -d "$fd" ] || die "${fd##*/} is the directory $target"
+		[ -d "$fd" ] || continue
+		mount=$(awk '$1 == "mnt_id:" { print $2 }' "/proc/$pid/fdinfo/${fd##*/}")
+		grep -q "^$mount " "/proc/$pid/mountinfo" || die "descriptor ${fd##*/} is a directory of the host"
 	done
 }
 

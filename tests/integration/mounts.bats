@@ -137,7 +137,7 @@ mount_edit() { # DESTINATION TYPE SOURCE OPTION,OPTION
 	ours "runc has it since 1.2"
 	mkdir src
 	ln -s /etc/passwd src/link
-	in_box "$MI"'mi /b; mi /m; cat /b/link 2>&1' "$(mount_edit /b bind "$T/src" bind,nosymfollow)" "$(mount_edit /m tmpfs tmpfs nosymfollow)"
+	in_box "$MI"'mi /b; mi /m; cat /b/link 2>&1; true' "$(mount_edit /b bind "$T/src" bind,nosymfollow)" "$(mount_edit /m tmpfs tmpfs nosymfollow)"
 	mount_line /b nosymfollow
 	mount_line /m nosymfollow
 	has "$output" "Too many levels of symbolic links"
@@ -164,7 +164,7 @@ mount_edit() { # DESTINATION TYPE SOURCE OPTION,OPTION
 	umask 077
 	in_box 'stat -c %a /new /new/a /new/a/b' "$(mount_edit /new/a/b tmpfs tmpfs '')"
 	umask 022
-	eq "$output" $'755\n755\n1777'
+	eq "$output" $'755\n755\n755'
 }
 
 @test "a relative destination is taken from the root" {

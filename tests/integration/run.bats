@@ -123,13 +123,11 @@ load helpers
 	clean
 }
 
-@test "run --no-pivot: the host's root is out of reach, and no unmasked proc is left" {
-	script 'cd /; cd ..; cd ../..; ls -d bin tests 2>&1; ls /proc/1/root/; awk "/ - proc / {print \$5}" /proc/self/mountinfo | sort -u | head -n 1
-		mkdir /p; mount -t proc proc /p' $(caps CAP_SYS_ADMIN CAP_SYS_CHROOT)
+@test "run --no-pivot: the host's root is out of reach" {
+	script 'cd /; cd ..; cd ../..; ls -d bin tests 2>&1; ls -d /proc/1/root/tests 2>&1; true' $(caps CAP_SYS_ADMIN CAP_SYS_CHROOT CAP_SYS_PTRACE)
 	rt run --no-pivot --bundle "$BUNDLE" "$ID"
-	eq "$status" 1 "exit status of mount"
-	lines bin /proc "ls: tests: No such file or directory"
-	has "$stderr" "mount: permission denied"
+	ok
+	lines bin "ls: tests: No such file or directory" "ls: /proc/1/root/tests: No such file or directory"
 	clean
 }
 
