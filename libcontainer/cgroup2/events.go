@@ -117,10 +117,17 @@ func (c *Cgroup) WaitEmpty(deadline time.Time) error {
 		return nil
 	case err != nil:
 		return err
-	case !empty:
-		return &SurvivorsError{Path: c.path, Survivors: c.survivors()}
+	case empty:
+		return nil
 	}
-	return nil
+	e := &SurvivorsError{Path: c.path, Survivors: c.survivors()}
+	if len(e.Survivors) == 0 {
+		// Ended while they were looked for, or of another pid namespace.
+		if populated, err := c.Populated(); err == nil && !populated {
+			return nil
+		}
+	}
+	return e
 }
 
 // gone says that an error means that the cgroup has been removed.

@@ -30,7 +30,8 @@ type Setting struct {
 	Controller string // whose file it is; none for the kernel's own, cgroup.*
 	Field      string // JSON pointer of what asked for it
 
-	// Optional settings are left out where the file does not exist.
+	// Optional settings ask for what is so without them. They are left out
+	// where the file does not exist, and need no controller.
 	Optional bool
 	// Else is what to set instead where the file does not exist.
 	Else *Setting
@@ -93,7 +94,9 @@ func Translate(r *specs.LinuxResources) (Limits, error) {
 func (l Limits) Controllers() Controllers {
 	var need Controllers
 	for _, s := range l.Settings {
-		need = need.add(Need{Controller: s.Controller, For: s.File})
+		if !s.Optional {
+			need = need.add(Need{Controller: s.Controller, For: s.File})
+		}
 	}
 	return need
 }
@@ -142,15 +145,18 @@ func (t *translation) pids(p *specs.LinuxPids) {
 	}
 	// 0 is a limit like others: the container can start no process.
 	if value, ok := t.limit("/pids/limit", *p.Limit); ok {
-		t.set(Setting{File: "pids.max", Value: value, Field: "/pids/limit"})
+		t.set(Setting{File: "pids.max", Value: value, Field: "/pids/limit", Optional: value == noLimit})
 	}
 }
+
+// noLimit is what a file of limits holds when there is none, as in new cgroups.
+const noLimit = "max"
 
 // limit formats a number of which -1 means no limit.
 func (t *translation) limit(field string, n int64) (string, bool) {
 	switch {
 	case n == -1:
-		return "max", true
+		return noLimit, true
 	case n < 0:
 		t.fail(field, "%d is neither a limit nor -1", n)
 		return "", false

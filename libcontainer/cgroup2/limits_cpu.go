@@ -84,7 +84,7 @@ func (t *translation) cpuBandwidth(c *specs.LinuxCPU) {
 			s.Field, s.KeepFirst = "/cpu/period", true
 			s.Value = strconv.FormatUint(period, 10)
 		case quota < 0:
-			s.Value = "max"
+			s.Value, s.Optional = noLimit, true
 		default:
 			s.Value = strconv.FormatInt(quota, 10)
 		}

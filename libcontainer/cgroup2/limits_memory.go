@@ -17,15 +17,15 @@ func (t *translation) memory(m *specs.LinuxMemory) {
 	limit, total := value(m.Limit), value(m.Swap)
 	if swap, ok := t.swap(limit, total); ok && swap != "" {
 		s := Setting{File: "memory.swap.max", Value: swap, Field: "/memory/swap"}
-		// A kernel without swap accounting has no such file. Not to limit swap
-		// is no loss there; to forbid it is what the kubelet asks of every
-		// container, and not held against such a kernel by runc either.
-		s.Optional = swap == "max" || swap == "0"
+		// A kernel without swap accounting has no such file. To forbid swap is
+		// what the kubelet asks of every container, and it is not held against
+		// such a kernel by runc either.
+		s.Optional = swap == noLimit || swap == "0"
 		t.set(s)
 	}
 	if limit != 0 {
 		if v, ok := t.limit("/memory/limit", limit); ok {
-			t.set(Setting{File: "memory.max", Value: v, Field: "/memory/limit"})
+			t.set(Setting{File: "memory.max", Value: v, Field: "/memory/limit", Optional: v == noLimit})
 		}
 	}
 	if low := value(m.Reservation); low != 0 {
@@ -46,7 +46,7 @@ func (t *translation) swap(limit, total int64) (string, bool) {
 	case limit < -1:
 		return "", false // said about the limit
 	case total == -1, limit == -1 && total == 0:
-		return "max", true
+		return noLimit, true
 	case total == 0:
 		return "", true
 	case total < 0:

@@ -58,9 +58,9 @@ var translations = []struct {
 
 	{`{"memory":{"limit":1048576}}`, []string{"memory.max=1048576"}},
 	{`{"memory":{"limit":0,"swap":0,"reservation":0}}`, nil},
-	{`{"memory":{"limit":-1}}`, []string{"memory.swap.max=max (optional)", "memory.max=max"}},
-	{`{"memory":{"limit":-1,"swap":-1}}`, []string{"memory.swap.max=max (optional)", "memory.max=max"}},
-	{`{"memory":{"limit":-1,"swap":4096}}`, []string{"memory.swap.max=4096", "memory.max=max"}},
+	{`{"memory":{"limit":-1}}`, []string{"memory.swap.max=max (optional)", "memory.max=max (optional)"}},
+	{`{"memory":{"limit":-1,"swap":-1}}`, []string{"memory.swap.max=max (optional)", "memory.max=max (optional)"}},
+	{`{"memory":{"limit":-1,"swap":4096}}`, []string{"memory.swap.max=4096", "memory.max=max (optional)"}},
 	{`{"memory":{"limit":1000,"swap":-1}}`, []string{"memory.swap.max=max (optional)", "memory.max=1000"}},
 	{`{"memory":{"limit":1000,"swap":3000}}`, []string{"memory.swap.max=2000", "memory.max=1000"}},
 	{`{"memory":{"limit":1000,"swap":1000}}`, []string{"memory.swap.max=0 (optional)", "memory.max=1000"}},
@@ -75,8 +75,8 @@ var translations = []struct {
 	{`{"cpu":{"quota":50000}}`, []string{"cpu.max=50000"}},
 	{`{"cpu":{"quota":50000,"period":200000}}`, []string{"cpu.max=50000 200000"}},
 	{`{"cpu":{"period":200000}}`, []string{"cpu.max=200000 (keep first)"}},
-	{`{"cpu":{"quota":-1}}`, []string{"cpu.max=max"}},
-	{`{"cpu":{"quota":-1,"period":1000}}`, []string{"cpu.max=max 1000"}},
+	{`{"cpu":{"quota":-1}}`, []string{"cpu.max=max (optional)"}},
+	{`{"cpu":{"quota":-1,"period":1000}}`, []string{"cpu.max=max 1000 (optional)"}},
 	{`{"cpu":{"quota":0,"period":0}}`, nil},
 	{`{"cpu":{"burst":0}}`, []string{"cpu.max.burst=0 (optional)"}},
 	{`{"cpu":{"quota":5000,"burst":100}}`, []string{"cpu.max=5000 (with next)", "cpu.max.burst=100"}},
@@ -88,7 +88,7 @@ var translations = []struct {
 
 	{`{"pids":{}}`, nil},
 	{`{"pids":{"limit":0}}`, []string{"pids.max=0"}},
-	{`{"pids":{"limit":-1}}`, []string{"pids.max=max"}},
+	{`{"pids":{"limit":-1}}`, []string{"pids.max=max (optional)"}},
 	{`{"pids":{"limit":42}}`, []string{"pids.max=42"}},
 
 	{`{"blockIO":{"weight":10}}`, []string{"io.bfq.weight=10 else io.weight=1"}},
@@ -249,6 +249,13 @@ func TestControllers(t *testing.T) {
 	}
 	if got, want := need[1].For, "memory.swap.max"; got != want {
 		t.Errorf("memory is for %q, want %q", got, want)
+	}
+	none, err := translate(t, `{"memory":{"limit":-1,"swap":-1},"cpu":{"quota":-1,"burst":0,"idle":0},"pids":{"limit":-1}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if need := none.Controllers(); len(need) != 0 {
+		t.Errorf("no limits need %v", need)
 	}
 	if got := need.missing("cpuset cpu io memory hugetlb pids rdma misc\n"); len(got) != 0 {
 		t.Errorf("missing %v", got)

@@ -377,15 +377,18 @@ func TestApplyAll(t *testing.T) {
 		}
 		check(map[string]string{"cpu.max": c.max, "cpu.max.burst": c.burst})
 	}
-	for _, c := range []struct{ json, idle, weight string }{
-		{`{"cpu":{"idle":1,"shares":2048}}`, "1", "0"},
-		{`{"cpu":{"idle":1,"shares":1024}}`, "1", "0"},
-		{`{"cpu":{"idle":0,"shares":2048}}`, "0", "174"},
+	for _, c := range []struct {
+		json string
+		want map[string]string
+	}{
+		{`{"cpu":{"idle":1,"shares":2048}}`, map[string]string{"cpu.idle": "1"}},
+		{`{"cpu":{"idle":1,"shares":1024}}`, map[string]string{"cpu.idle": "1"}},
+		{`{"cpu":{"idle":0,"shares":2048}}`, map[string]string{"cpu.idle": "0", "cpu.weight": "174"}},
 	} {
 		if l, err = translate(t, c.json); err != nil {
 			t.Fatal(err)
 		}
-		check(map[string]string{"cpu.idle": c.idle, "cpu.weight": c.weight})
+		check(c.want)
 	}
 	if events, err := p.Container.MemoryEvents(); err != nil || events != (MemoryEvents{}) {
 		t.Errorf("memory events %+v, %v", events, err)
@@ -488,4 +491,52 @@ func TestOpen(t *testing.T) {
 	if _, err := OpenPair(s.mount, s.path+"/c1", "other"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no such leaf: %v", err)
 	}
+}
+
+func TestDelegate(t *testing.T) {
+	s := scratch(t)
+	p := s.create("c1", nil)
+	const uid = 54321
+	if err := p.Leaf.Delegate(uid); err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string]uint32{
+		"c1": 0, "c1/cgroup.procs": 0, "c1/leaf": uid, "c1/leaf/cgroup.procs": uid, "c1/leaf/cgroup.threads": uid,
+		"c1/leaf/cgroup.subtree_control": uid, "c1/leaf/cgroup.max.depth": 0, "c1/leaf/cgroup.kill": 0,
+	} {
+		var st unix.Stat_t
+		if err := unix.Stat(s.file(file), &st); err != nil || st.Uid != want {
+			t.Errorf("%s belongs to %d, %v; want %d", file, st.Uid, err, want)
+		}
+	}
+}
+
+// TestApplyThrottle limits a block device of the machine.
+func TestApplyThrottle(t *testing.T) {
+	s := scratch(t)
+	testutil.Feature(t, "cgroup2.io")
+	numbers, _ := filepath.Glob("/sys/block/*/dev")
+	for _, file := range numbers {
+		device := strings.TrimSpace(readFile(t, file))
+		major, minor, _ := strings.Cut(device, ":")
+		at := `{"major":` + major + `,"minor":` + minor + `,"rate":`
+		l, err := translate(t, `{"blockIO":{"throttleReadBpsDevice":[`+at+`1048576}],"throttleWriteIOPSDevice":[`+at+`100}],"throttleWriteBpsDevice":[`+at+`0}]}}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := s.create("c"+device, l.Controllers())
+		if err := p.Apply(l); errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EOPNOTSUPP) {
+			continue // not every block device has a queue that can be throttled
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		want := device + " rbps=1048576 wbps=max riops=max wiops=100\n"
+		for _, dir := range []string{"c" + device, "c" + device + "/leaf"} {
+			if got := readFile(t, s.file(dir, "io.max")); got != want {
+				t.Errorf("%s/io.max is %q, want %q", dir, got, want)
+			}
+		}
+		return
+	}
+	t.Skip("no block device that can be throttled")
 }
