@@ -39,12 +39,13 @@ type CloneArgs struct {
 //     parent's stack. All signals are blocked around the call, and handlers are
 //     not inherited (CLONE_CLEAR_SIGHAND). The child starts with every signal
 //     blocked; its program sets the mask that the next program is to have.
-//   - A fatal signal or the end of the child does not touch the parent, but the
-//     OOM killer kills all who share the memory: if the child is to live in a
-//     cgroup with a small memory.max, set the limit after its execve.
+//   - The child's death does not touch the parent, but for one: the OOM killer
+//     kills all who share the memory. If the child is to live in a cgroup
+//     with a small memory.max, set the limit after its execve.
 //   - What belongs to the memory belongs to both: PR_SET_DUMPABLE, and the
-//     loss of dumpability by a change of ids. time namespaces cannot be joined
+//     loss of dumpability by a change of ids. A time namespace cannot be joined
 //     before execve.
+//   - Go has raised RLIMIT_NOFILE for itself (Nofile), and nobody takes that back.
 //
 // Clone is not Supported everywhere; there it returns ENOSYS.
 func Clone(args *CloneArgs, image uintptr) (pid int, err error) {

@@ -149,7 +149,11 @@ func (g *generator) generate(n int, call func() *program.Op) {
 			g.labels = append(g.labels[:i], g.labels[i+1:]...)
 		}
 		if g.chance(35) {
-			g.rules(g.memory())
+			op := g.memory()
+			if g.chance(20) {
+				op.Keep(pick(g, g.words))
+			}
+			g.rules(op)
 		} else {
 			g.rules(call())
 		}

@@ -226,6 +226,12 @@ var ruleTests = map[string]struct {
 		s.Store64("all", program.Addr(s.Cell("c", 0)), program.Const(1)).Keep(kept).Want(0)
 		s.exit(0)
 	}, outcome{cell: new(uint64(0))}},
+	"store from a cell keeps 0": {func(s *subject, kept program.Cell) {
+		c := s.Cell("c", 42)
+		s.Store64("all", program.Addr(s.Cell("d", 0)), c.Arg()).Keep(kept).Want(0)
+		s.Store32("low", program.Addr(c), c.Arg()).Want(0)
+		s.exit(0)
+	}, outcome{cell: new(uint64(0))}},
 	"store and skip": {func(s *subject, kept program.Cell) {
 		l := s.Label()
 		s.Store64("all", program.Addr(kept), program.Const(1)).Skip(l, program.OK)
