@@ -162,6 +162,11 @@ func (c *container) killCgroup(cg *cgroup2.Cgroup) error {
 	if c.record.CgroupMade {
 		return cg.Kill()
 	}
+	if c.record.Status == store.Creating {
+		// It may be another container's that was there first; a process of
+		// ours has died with the create.
+		return nil
+	}
 	leaf, err := cgroup2.Open(cgroup2.Mount{Path: c.record.CgroupMount}, c.record.Cgroup+"/"+c.record.CgroupLeaf)
 	if errors.Is(err, unix.ENOENT) {
 		return nil

@@ -269,6 +269,7 @@ func (c *creation) make(ctx context.Context) error {
 	}
 	var err error
 	if c.pair, err = cgroup2.Create(c.mount, c.record.Cgroup, c.record.CgroupLeaf, c.limits.Controllers()); err != nil {
+		c.record.Cgroup = "" // what stands there is not ours to undo
 		return err
 	}
 	spec := launch.Spec{
@@ -360,22 +361,38 @@ func (c *creation) accompany(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		switch event {
-		case compile.ToldMap:
-			err = c.child.Map(c.maps())
-		case compile.ToldMounted:
-			if err = c.createHooks(ctx); err == nil {
-				err = c.child.Go()
-			}
-		case compile.ToldReady:
+		if event.Code == compile.ToldReady {
 			return nil
-		default:
-			err = fmt.Errorf("hear from the process: event %d is unknown", event)
+		}
+		err = c.answer(ctx, event)
+		if event.FD >= 0 {
+			sys.Close(event.FD)
 		}
 		if err != nil {
 			return err
 		}
 	}
+}
+
+// answer does what the child waits for, and lets it go on.
+func (c *creation) answer(ctx context.Context, event launch.Event) error {
+	missing := int(event.Code) - compile.ToldMissing
+	switch {
+	case event.Code == compile.ToldMap:
+		return c.child.Map(c.maps())
+	case event.Code == compile.ToldMounted:
+		if err := c.createHooks(ctx); err != nil {
+			return err
+		}
+	case missing >= 0 && missing < len(c.init.Missing) && event.FD >= 0:
+		m := c.init.Missing[missing]
+		if err := makeInRoot(event.FD, m.Path, m.File); err != nil {
+			return err
+		}
+	default:
+		return fmt.Errorf("hear from the process: event %d is unknown", event.Code)
+	}
+	return c.child.Go()
 }
 
 // createHooks runs the three kinds of hooks that come before the change of root.

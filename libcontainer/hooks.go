@@ -162,7 +162,7 @@ func waitForHook(child *launch.Child, out int, timeout *int) error {
 	if !ended {
 		_ = unix.Kill(-child.Pid, unix.SIGKILL) // the child is not reaped yet, so the group is still its own
 		child.Kill()
-		return withOutput(fmt.Errorf("timed out after %d s", *timeout), tail)
+		return withOutput(fmt.Errorf("timed out after %ds", *timeout), tail)
 	}
 	status, err := child.Wait()
 	switch {

@@ -96,6 +96,9 @@ func (c *creation) openConsole(gate plan.Gate) error {
 	terminal := c.plan.Process != nil && c.plan.Process.Terminal
 	switch {
 	case terminal && c.terminal >= 0:
+		if _, err := unix.IoctlGetTermios(0, unix.TCGETS); err != nil {
+			return errors.New("attach the terminal: standard input is none [set process.terminal to false]")
+		}
 		c.inputs.donate(compile.InputConsole, c.terminal)
 		c.terminal = -1
 		return nil

@@ -42,8 +42,13 @@ const (
 	ToldMounted = 1 // mounts are made, hooks may run, init waits
 	ToldReady   = 2 // everything is done, init stands at the gate
 	ToldMap     = 3 // a user namespace was made and wants its id maps, init waits
-	// ToldClone and more: init's process id was taken over by another one; the
-	// message's first half is TellPid and the second the new process id.
+	// ToldMissing and above: something below the root has to be made, whose
+	// descriptor comes with the message; the difference is an index into
+	// Init.Missing. Init waits.
+	ToldMissing = 1000
+
+	// TellPid is the first half of a message that says which process goes on
+	// with the program; the second half is its process id.
 	TellPid = 0xfffffffe
 )
 
@@ -56,6 +61,8 @@ type Init struct {
 	Program *program.Program
 	// CloneFlags are the namespaces that the process is born into.
 	CloneFlags uint64
+	// Missing is what init may ask the parent to make.
+	Missing []Missing
 	// AfterGate is the index of the first step that runs once the gate is open.
 	AfterGate int
 }
@@ -75,6 +82,8 @@ type writer struct {
 	inside program.Cell // whether init is in the working directory
 	exe    program.Cell // address of the path that is executed
 	zero   program.Addr // eight zero bytes
+
+	missing []Missing
 }
 
 // NewInit writes the program of a container's init.
@@ -109,7 +118,7 @@ func NewInit(p *plan.Plan) (*Init, error) {
 		w.findProgram()
 	}
 	gate := w.gate()
-	return &Init{Program: w.Program(), CloneFlags: flags, AfterGate: gate}, nil
+	return &Init{Program: w.Program(), CloneFlags: flags, Missing: w.missing, AfterGate: gate}, nil
 }
 
 // harden makes init unreachable before anything else: it dies with its
@@ -138,10 +147,15 @@ func (w *writer) prctl(what string, option int, args ...uintptr) *program.Op {
 
 // tell sends the parent a message.
 func (w *writer) tell(what string, code uint32) {
+	w.write(what, w.sync, w.message(Tell, code), 8)
+}
+
+// message is the eight bytes of a message to the parent.
+func (w *writer) message(first, second uint32) program.Addr {
 	msg := w.Space(8)
-	w.PutUint32(msg, Tell)
-	w.PutUint32(msg+4, code)
-	w.write(what, w.sync, msg, 8)
+	w.PutUint32(msg, first)
+	w.PutUint32(msg+4, second)
+	return msg
 }
 
 // wait blocks until the parent has sent its one byte; a parent that is gone

@@ -17,13 +17,13 @@ func (w *writer) devices() {
 		return
 	}
 	dev := w.fdcell("dev")
-	w.openDir("/dev", inRoot, dev)
+	w.openDir("/dev", inRoot, dev, nil)
 	for i := range p.Devices {
 		d := &p.Devices[i]
 		dir := dev
 		if parent := path.Dir(d.Path); parent != "/dev" {
 			dir = w.fdcell(parent)
-			w.openDir(parent, inRoot, dir)
+			w.openDir(parent, inRoot, dir, nil)
 		}
 		if p.UserMapped && d.Type != unix.S_IFIFO {
 			w.bindDevice(d)

@@ -34,7 +34,7 @@ func (w *writer) findProgram() {
 		w.skipTo(found)
 		w.Here(next)
 	}
-	w.Check("exec "+strconv.Quote(name)+": executable file not found in $PATH", w.alwaysZero(), 0, 1, uintptr(unix.ENOENT))
+	w.fail("exec "+strconv.Quote(name)+": executable file not found in $PATH", unix.ENOENT)
 	w.Here(found)
 }
 

@@ -50,15 +50,21 @@ func readonlyLast(m *plan.Mount) bool {
 // where fsconfig(2) cuts values at 255 bytes, and no path is resolved twice.
 func (w *writer) filesystem(m *plan.Mount) {
 	target := w.fdcell("target")
-	w.openDir(m.Destination, resolveFor(m.Destination), target)
 	flags := m.Flags
 	if readonlyLast(m) {
 		flags &^= unix.MS_RDONLY
 	}
+	var existed program.Cell
+	var existing func()
 	inherit := m.Type == "tmpfs" && !hasOption(m.Data, "mode")
 	if inherit {
-		w.statx("look at "+m.Destination+" in the root", target, unix.STATX_MODE)
+		existed = w.Cell("existed", 0)
+		existing = func() {
+			w.statx("look at "+m.Destination+" in the root", target, unix.STATX_MODE)
+			w.Store64("remember that "+m.Destination+" was there", program.Addr(existed), program.Const(1))
+		}
 	}
+	w.openDir(m.Destination, resolveFor(m.Destination), target, existing)
 	w.Call("enter "+m.Destination+" in the root", unix.SYS_FCHDIR, target.Arg())
 	done := w.Label()
 	op := w.mountCall("mount "+m.Type+" on "+m.Destination, m.Source, ".", m.Type, flags, m.Data)
@@ -72,7 +78,7 @@ func (w *writer) filesystem(m *plan.Mount) {
 	}
 	w.Here(done)
 	if inherit {
-		w.inheritMode(m.Destination)
+		w.inheritMode(m.Destination, existed)
 	}
 	w.close(target)
 	if len(m.Propagation) > 0 || m.RecSet|m.RecClear != 0 {
@@ -95,13 +101,17 @@ func (w *writer) remount(m *plan.Mount) {
 }
 
 // inheritMode gives the root of a tmpfs the mode that the directory beneath
-// has, as the last statx found it: a tmpfs on /tmp stays sticky.
-func (w *writer) inheritMode(destination string) {
-	top := w.fdcell("top")
+// has, as the last statx found it, if it was there before: a tmpfs on /tmp
+// stays sticky.
+func (w *writer) inheritMode(destination string, existed program.Cell) {
+	top, done := w.fdcell("top"), w.Label()
+	w.Check("see whether "+destination+" was there", program.Addr(existed), ^uint64(0), 1, uintptr(unix.ENOENT)).
+		Skip(done, unix.ENOENT)
 	w.openat2("open "+destination+" in the root", w.root, below(destination), openHow{flags: dirHandle, resolve: inRoot}, top)
 	w.Call("keep the mode of "+destination, unix.SYS_FCHMODAT, top.Arg(), w.String(".").Arg(),
 		program.Cell(w.stat+statxMode).Arg())
 	w.close(top)
+	w.Here(done)
 }
 
 // change does to a new file system what only mount_setattr can: recursive
@@ -128,11 +138,31 @@ func (w *writer) bind(m *plan.Mount, tree program.Cell) {
 	w.attributes(m, tree)
 	target := w.fdcell("target")
 	w.openTarget(m, tree, target)
-	w.moveMount("mount "+m.Source+" on "+m.Destination, tree, target)
+	done := w.Label()
+	what := "mount " + m.Source + " on " + m.Destination
+	w.moveMount(what, tree, target).Skip(done, program.OK).Ignore(unix.EINVAL)
+	w.explainBind(what, tree, target)
+	w.Here(done)
 	w.close(target)
 	// After the move: a mount takes part in the propagation of where it is put.
 	w.setPropagation(m, tree)
 	w.close(tree)
+}
+
+// explainBind says of a bind that the kernel calls invalid whether one side is
+// a directory and the other is not.
+func (w *writer) explainBind(what string, tree, target program.Cell) {
+	file, invalid := w.Label(), w.Label()
+	w.statx(what, tree, unix.STATX_TYPE)
+	w.isType(what, unix.S_IFDIR, unix.ENOTDIR).Skip(file, unix.ENOTDIR)
+	w.statx(what, target, unix.STATX_TYPE)
+	w.isType(what, unix.S_IFDIR, unix.ENOTDIR).Skip(invalid, program.OK)
+	w.Here(file)
+	w.statx(what, target, unix.STATX_TYPE)
+	w.isType(what, unix.S_IFDIR, unix.EINVAL).Skip(invalid, unix.EINVAL)
+	w.fail(what, unix.ENOTDIR)
+	w.Here(invalid)
+	w.fail(what, unix.EINVAL)
 }
 
 // attributes sets and clears what the options of a bind ask for. What they do
@@ -155,7 +185,7 @@ func (w *writer) openTarget(m *plan.Mount, source, target program.Cell) {
 		Skip(done, program.OK).Ignore(unix.ENOENT)
 	w.statx("look at "+m.Source, source, unix.STATX_TYPE)
 	w.isType("see whether "+m.Source+" is a directory", unix.S_IFDIR, unix.ENOTDIR).Skip(file, unix.ENOTDIR)
-	w.openDir(m.Destination, resolve, target)
+	w.openDir(m.Destination, resolve, target, nil)
 	w.skipTo(done)
 	w.Here(file)
 	w.makeFile(m.Destination, resolve, target)
@@ -171,7 +201,7 @@ func (w *writer) cgroupMount(m *plan.Mount) {
 	cg := &w.plan.Cgroup
 	source := cg.Mount
 	target := w.fdcell("target")
-	w.openDir(m.Destination, resolveFor(m.Destination), target)
+	w.openDir(m.Destination, resolveFor(m.Destination), target, nil)
 	done := w.Label()
 	if w.plan.Namespace(unix.CLONE_NEWCGROUP) != nil {
 		source = path.Join(cg.Mount, cg.Path, cg.Leaf)

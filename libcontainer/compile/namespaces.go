@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strings"
 
@@ -50,6 +51,9 @@ func (w *writer) namespaces() uint64 {
 	}
 	if w.plan.IsNew(unix.CLONE_NEWTIME) {
 		w.timeNamespace()
+	}
+	if w.plan.IsNew(unix.CLONE_NEWNET) {
+		w.loopback()
 	}
 	// Only now: /proc/self belongs to the global root as soon as init cannot
 	// be dumped, and the time offsets are written through it.
@@ -107,8 +111,7 @@ func (w *writer) takeOver() {
 		program.Const(uint64(unix.CLONE_NEWPID|unix.CLONE_PARENT)|uint64(unix.SIGCHLD))).Keep(pid)
 	w.Check("find out which of the two processes this is", program.Addr(pid), ^uint64(0), 0, uintptr(unix.ESRCH)).
 		Skip(child, program.OK).Ignore(unix.ESRCH)
-	msg := w.Space(8)
-	w.PutUint32(msg, TellPid)
+	msg := w.message(TellPid, 0)
 	w.Store32("write down the process id", msg+4, pid.Arg())
 	w.write("tell the runtime the process id", w.sync, msg, 8)
 	w.Call("leave the rest to the new process", unix.SYS_EXIT_GROUP, program.Const(0))
@@ -135,6 +138,19 @@ func (w *writer) timeNamespace() {
 	w.openHost("open the time namespace", "/proc/self/ns/time_for_children", unix.O_RDONLY, ns)
 	w.Call("enter the time namespace", unix.SYS_SETNS, ns.Arg(), program.Const(unix.CLONE_NEWTIME))
 	w.close(ns)
+}
+
+// loopback brings the loopback interface of a new network namespace up, which
+// programs take for granted (netdevice(7), SIOCSIFFLAGS).
+func (w *writer) loopback() {
+	var ifreq [40]byte
+	copy(ifreq[:], "lo")
+	binary.NativeEndian.PutUint16(ifreq[unix.IFNAMSIZ:], unix.IFF_UP|unix.IFF_RUNNING)
+	fd := w.fdcell("socket")
+	w.Call("open a socket to bring lo up", unix.SYS_SOCKET, program.Const(unix.AF_INET),
+		program.Const(unix.SOCK_DGRAM|unix.SOCK_CLOEXEC), program.Const(0)).Keep(fd)
+	w.Call("bring lo up", unix.SYS_IOCTL, fd.Arg(), program.Const(unix.SIOCSIFFLAGS), w.Bytes(ifreq[:]).Arg())
+	w.close(fd)
 }
 
 // openHost opens a path of the host. It may only be used before the root of

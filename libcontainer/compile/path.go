@@ -81,37 +81,75 @@ func below(p string) string {
 }
 
 // openDir opens the directory p, making it and its parents where they are
-// missing, as the container's root would see them.
-func (w *writer) openDir(p string, resolve uint64, to program.Cell) {
-	done := w.Label()
+// missing, as the container's root would see them. existing, if not nil,
+// writes what is to be done to one that was there.
+func (w *writer) openDir(p string, resolve uint64, to program.Cell, existing func()) {
+	done, missing := w.Label(), w.Label()
 	rel := below(p)
 	w.openat2("open "+p+" in the root", w.root, rel, openHow{flags: dirHandle, resolve: resolve}, to).
-		Skip(done, program.OK).Ignore(unix.ENOENT)
+		Skip(missing, unix.ENOENT)
+	if existing != nil {
+		existing()
+	}
+	w.skipTo(done)
+	w.Here(missing)
 	w.makeParents(rel, resolve, to, true)
 	w.Here(done)
 }
 
 // makeParents makes the missing directories above rel, and rel itself if
 // whole is set; the handle of the last one is kept in to.
+//
+// A component that is there and leads nowhere is a symlink to something that
+// is missing. What it means takes thinking: the parent is asked.
 func (w *writer) makeParents(rel string, resolve uint64, to program.Cell, whole bool) {
 	parts := strings.Split(rel, "/")
 	if !whole {
 		parts = parts[:len(parts)-1]
 	}
 	at := w.root
+	done, ask := w.Label(), w.Label()
 	for i, name := range parts {
 		prefix := strings.Join(parts[:i+1], "/")
 		next := w.Label()
 		dir := w.fdcell(prefix)
-		w.openat2("open /"+prefix+" in the root", w.root, prefix, openHow{flags: dirHandle, resolve: resolve}, dir).
-			Skip(next, program.OK).Ignore(unix.ENOENT)
+		how := openHow{flags: dirHandle, resolve: resolve}
+		w.openat2("open /"+prefix+" in the root", w.root, prefix, how, dir).Skip(next, program.OK).Ignore(unix.ENOENT)
 		w.Call("make directory /"+prefix+" in the root", unix.SYS_MKDIRAT, at.Arg(), w.String(name).Arg(), program.Const(0o755)).
 			Ignore(unix.EEXIST)
-		w.openat2("open /"+prefix+" in the root", w.root, prefix, openHow{flags: dirHandle, resolve: resolve}, dir)
+		w.openat2("open /"+prefix+" in the root", w.root, prefix, how, dir).Skip(ask, unix.ENOENT)
 		w.Here(next)
+		if at != w.root {
+			w.close(at)
+		}
 		at = dir
 	}
 	w.move(at, to)
+	w.skipTo(done)
+	w.Here(ask)
+	if resolve&unix.RESOLVE_NO_SYMLINKS == 0 {
+		dir := strings.Join(parts, "/")
+		w.ask(Missing{Path: dir})
+		w.openat2("open /"+dir+" in the root", w.root, dir, openHow{flags: dirHandle, resolve: resolve}, to)
+	} else {
+		w.fail("open /"+rel+" in the root", unix.ELOOP)
+	}
+	w.Here(done)
+}
+
+// Missing is something that init cannot make alone, because a dangling symlink
+// is on the way to it.
+type Missing struct {
+	Path string // relative to the container's root
+	File bool   // a regular file is wanted, not a directory
+}
+
+// ask has the parent make something below the root, whose handle it is sent.
+func (w *writer) ask(m Missing) {
+	w.missing = append(w.missing, m)
+	msg := w.message(Tell, ToldMissing+uint32(len(w.missing)-1))
+	w.sendFD("ask the runtime to make /"+m.Path+" in the root", w.sync, w.root, msg, 8)
+	w.wait("wait for /" + m.Path + " in the root")
 }
 
 // move copies one cell to another.
@@ -122,12 +160,28 @@ func (w *writer) move(from, to program.Cell) {
 // makeFile makes an empty regular file at p for something to be mounted on,
 // and opens it; parents are made too.
 func (w *writer) makeFile(p string, resolve uint64, to program.Cell) {
+	done := w.Label()
 	rel := below(p)
-	dir := w.fdcell(path.Dir(rel))
-	w.makeParents(rel, resolve, dir, false)
+	dir := w.root
+	how := openHow{flags: handle, resolve: resolve}
+	if strings.Contains(rel, "/") {
+		dir = w.fdcell(path.Dir(rel))
+		w.makeParents(rel, resolve, dir, false)
+	}
 	w.Call("make file "+p+" in the root", unix.SYS_MKNODAT, dir.Arg(), w.String(path.Base(rel)).Arg(),
 		program.Const(unix.S_IFREG|0o644), program.Const(0)).Ignore(unix.EEXIST)
-	w.openat2("open "+p+" in the root", w.root, rel, openHow{flags: handle, resolve: resolve}, to)
+	if dir != w.root {
+		w.close(dir)
+	}
+	w.openat2("open "+p+" in the root", w.root, rel, how, to).Skip(done, program.OK).Ignore(unix.ENOENT)
+	w.ask(Missing{Path: rel, File: true})
+	w.openat2("open "+p+" in the root", w.root, rel, how, to)
+	w.Here(done)
+}
+
+// fail ends the program with errno.
+func (w *writer) fail(what string, errno unix.Errno) {
+	w.Check(what, w.alwaysZero(), 0, 1, uintptr(errno))
 }
 
 // struct statx, as far as programs read it (statx(2)).

@@ -137,8 +137,8 @@ func (w *writer) mountSetattr(what string, tree program.Cell, recursive bool, se
 }
 
 // changeRoot makes the root the root. The old one is detached without a path:
-// after pivot_root(".", ".") it lies on top of the new one and is the working
-// directory (pivot_root(2), notes). It is made a slave before, so that taking
+// after pivot_root(".", ".") it lies on top of the new one (pivot_root(2),
+// notes), and is entered by a handle. It is made a slave before, so that taking
 // it away is not propagated to the host.
 func (w *writer) changeRoot() {
 	p := w.plan
@@ -154,8 +154,12 @@ func (w *writer) changeRoot() {
 		w.moveRoot()
 		return
 	}
+	old := w.fdcell("old_root")
+	w.openHost("open the old root", "/", unix.O_PATH|unix.O_DIRECTORY, old)
 	w.Call("enter the root", unix.SYS_FCHDIR, w.root.Arg())
 	w.Call("pivot to the root", unix.SYS_PIVOT_ROOT, w.String(".").Arg(), w.String(".").Arg())
+	w.Call("enter the old root", unix.SYS_FCHDIR, old.Arg())
+	w.close(old)
 	w.mountCall("make the old root a slave", "", ".", "", unix.MS_SLAVE|unix.MS_REC, "")
 	w.Call("detach the old root", unix.SYS_UMOUNT2, w.String(".").Arg(), program.Const(unix.MNT_DETACH))
 	w.Call("go to /", unix.SYS_CHDIR, w.String("/").Arg())

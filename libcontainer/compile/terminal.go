@@ -40,7 +40,9 @@ func (w *writer) terminal() {
 		w.Call("make the terminal standard input and output", unix.SYS_DUP3, slave.Arg(), program.Const(fd), program.Const(0))
 	}
 	w.close(slave)
-	w.sendFD("send the terminal to the console socket", w.Input(InputConsole), master)
+	// A message must have some ordinary data: the name that terminals have.
+	const name = "/dev/ptmx"
+	w.sendFD("send the terminal to the console socket", w.Input(InputConsole), master, w.String(name), len(name))
 	w.close(master)
 }
 
@@ -59,13 +61,11 @@ func (w *writer) console(slave program.Cell) {
 	w.close(target)
 }
 
-// sendFD sends a descriptor over a socket, with the name that terminals have
-// as ordinary data, because a message must have some (unix(7), cmsg(3)).
-func (w *writer) sendFD(what string, socket, fd program.Cell) {
-	const name = "/dev/ptmx"
+// sendFD sends n bytes of data and a descriptor over a socket (unix(7), cmsg(3)).
+func (w *writer) sendFD(what string, socket, fd program.Cell, data program.Addr, n int) {
 	iov := w.Space(16)
-	w.PutAddr(iov, w.String(name))
-	w.PutUint64(iov+8, uint64(len(name)))
+	w.PutAddr(iov, data)
+	w.PutUint64(iov+8, uint64(n))
 	cmsg := w.Space(24)
 	w.PutUint64(cmsg, 20) // CMSG_LEN(4)
 	w.PutUint32(cmsg+8, unix.SOL_SOCKET)
@@ -76,5 +76,5 @@ func (w *writer) sendFD(what string, socket, fd program.Cell) {
 	w.PutAddr(msg+32, cmsg)
 	w.PutUint64(msg+40, 24)
 	w.Store32("write down the descriptor", cmsg+16, fd.Arg())
-	w.Call(what, unix.SYS_SENDMSG, socket.Arg(), msg.Arg(), program.Const(unix.MSG_NOSIGNAL)).Want(int64(len(name))).Again(unix.EINTR)
+	w.Call(what, unix.SYS_SENDMSG, socket.Arg(), msg.Arg(), program.Const(unix.MSG_NOSIGNAL)).Want(int64(n)).Again(unix.EINTR)
 }

@@ -11,51 +11,62 @@ import (
 	"github.com/mesoc/mesoc/libcontainer/internal/sys"
 )
 
-// Next waits for what the child has to say and returns the code of the event
-// that it tells. A step that failed is a *StepError; a child that has closed
-// the dialogue, by ending or by its execve, is ErrDied.
-func (c *Child) Next() (event uint32, err error) {
+// Event is something that the child tells.
+type Event struct {
+	Code uint32
+	FD   int // a descriptor that came with it, for the caller to close, or -1
+}
+
+// Next waits for what the child has to say. A step that failed is a
+// *StepError; a child that has closed the dialogue, by ending or by its
+// execve, is ErrDied.
+func (c *Child) Next() (Event, error) {
 	for {
-		first, second, err := readMessage(c.sync)
+		first, e, err := readMessage(c.sync)
 		if err != nil {
-			return 0, err
+			return e, err
 		}
 		switch first {
 		case tellEvent:
-			return second, nil
+			return e, nil
 		case tellPid:
-			if err := c.follow(int(second)); err != nil {
-				return 0, err
+			if err := c.follow(int(e.Code)); err != nil {
+				return e, err
 			}
 		default:
-			return 0, c.stepError(first, unix.Errno(second))
+			return e, c.stepError(first, unix.Errno(e.Code))
 		}
 	}
 }
 
 // readMessage reads the eight bytes of a message; the end of the dialogue is ErrDied.
-func readMessage(fd int) (first, second uint32, err error) {
+func readMessage(sock int) (first uint32, e Event, err error) {
 	var msg [8]byte
-	n, err := sys.Read(fd, msg[:])
+	n, fds, err := sys.RecvFD(sock, msg[:], 1)
+	e.FD = -1
+	if len(fds) == 1 {
+		e.FD = fds[0]
+	}
 	switch {
 	case err != nil && !errors.Is(err, unix.ECONNRESET):
-		return 0, 0, fmt.Errorf("hear from the process: %w", err)
+		return 0, e, fmt.Errorf("hear from the process: %w", err)
 	case n == 0 || err != nil:
-		return 0, 0, ErrDied
+		return 0, e, ErrDied
 	case n != len(msg):
-		return 0, 0, fmt.Errorf("hear from the process: a message of %d bytes", n)
+		return 0, e, fmt.Errorf("hear from the process: a message of %d bytes", n)
 	}
-	return binary.NativeEndian.Uint32(msg[:]), binary.NativeEndian.Uint32(msg[4:]), nil
+	e.Code = binary.NativeEndian.Uint32(msg[4:])
+	return binary.NativeEndian.Uint32(msg[:]), e, nil
 }
 
 // ReadReport waits on a connection to a stage whose last steps are running: nil
 // when it has become another program, else the step and errno that failed.
 func ReadReport(conn int) (step int, errno unix.Errno, err error) {
-	first, second, err := readMessage(conn)
+	first, e, err := readMessage(conn)
 	if errors.Is(err, ErrDied) {
 		return 0, 0, nil
 	}
-	return int(first), unix.Errno(second), err
+	return int(first), unix.Errno(e.Code), err
 }
 
 func (c *Child) stepError(index uint32, errno unix.Errno) error {

@@ -106,6 +106,10 @@ func syscallName(nr uint32) string {
 		return "setresuid"
 	case unix.SYS_SETSID:
 		return "setsid"
+	case unix.SYS_PRLIMIT64:
+		return "prlimit64"
+	case unix.SYS_SOCKET:
+		return "socket"
 	case unix.SYS_STATX:
 		return "statx"
 	case unix.SYS_SYMLINKAT:
