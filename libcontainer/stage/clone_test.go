@@ -88,7 +88,7 @@ func TestCloneSignals(t *testing.T) {
 		b.Call("get pid", unix.SYS_GETPID).Keep(pid)
 		b.Call("signal itself", unix.SYS_KILL, pid.Arg(), program.Const(unix.SIGUSR1))
 		b.Call("unblock", unix.SYS_RT_SIGPROCMASK, program.Const(unix.SIG_SETMASK), program.Addr(none).Arg(), program.Const(0), program.Const(8))
-		b.Call("end", unix.SYS_EXIT_GROUP, program.Const(0))
+		b.Call("end", unix.SYS_EXIT_GROUP, program.Const(1))
 	})
 	child := start(t, image)
 	if err := sigprocmask(nil, &after); err != nil {

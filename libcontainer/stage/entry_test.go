@@ -49,7 +49,7 @@ func TestEntryEnvironment(t *testing.T) {
 		"own collector":  {[]string{"GOGC=50", "A=1"}, 1, 50, []string{"GOMAXPROCS=1"}},
 		"both":           {[]string{"GOGC=50", "A=1", "GOMAXPROCS=2"}, 2, 50, nil},
 		"the same":       {[]string{"GOGC=off", "A=1", "GOMAXPROCS=1"}, 1, -1, nil},
-		"alike": {[]string{"GOGC2=50", "GOGCX=", "GO", "G", "", "GOMAXPROCS2=2", "GOMAXPRO=1", "GOMAXPROCSX", "XGOGC=5"},
+		"alike": {[]string{"GOGC2=50", "GOGCX=", "GO", "G", "", "GOMAXPROCS2=2", "GOMAXPRO=1", "GOMAXPROCSX", "XGOGC=5", "TOMAXPROCS=2", "GOMAXPROXS=2"},
 			1, -1, []string{"GOMAXPROCS=1", "GOGC=off"}},
 		"many": {many, 1, -1, []string{"GOMAXPROCS=1", "GOGC=off"}},
 		"long": {[]string{"A=" + strings.Repeat("x", 1<<17-10), "B=1"}, 1, -1, []string{"GOMAXPROCS=1", "GOGC=off"}},

@@ -294,6 +294,11 @@ func command(path string, argv ...string) *exec.Cmd {
 func runCommand(t testing.TB, cmd *exec.Cmd, image, report, dir *os.File) syscall.WaitStatus {
 	t.Helper()
 	cmd.ExtraFiles = []*os.File{image, report, dir}
+	return exitOf(t, cmd)
+}
+
+func exitOf(t testing.TB, cmd *exec.Cmd) syscall.WaitStatus {
+	t.Helper()
 	cmd.Stderr = os.Stderr
 	err := cmd.Run()
 	if _, ok := err.(*exec.ExitError); err != nil && !ok {

@@ -50,6 +50,9 @@ func TestMain(m *testing.M) {
 	}
 	switch exe, _ := os.Readlink("/proc/self/exe"); filepath.Base(exe) {
 	case "entry", "twin":
+		if IsInit(os.Args) && filepath.Base(exe) == "entry" {
+			panic("the stage's entry point has let a stage pass")
+		}
 		if IsInit(os.Args) {
 			Main(os.Args)
 		}

@@ -173,16 +173,17 @@ func TestNoImage(t *testing.T) {
 	if _, err := image.WriteAt(make([]byte, 4096), 0); err != nil {
 		t.Fatal(err)
 	}
-	readEnd, writeEnd, err := os.Pipe()
+	null, err := os.Open(os.DevNull) // not to be mapped
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer readEnd.Close()
-	defer writeEnd.Close()
+	defer null.Close()
 	tests := map[string]int{
-		"3": ExitBadImage, "0003": ExitBadImage, "4": ExitNoImage, "99": ExitNoImage, "": ExitNoImage,
+		"3": ExitBadImage, "0003": ExitBadImage, "0": ExitBadImage, "12": ExitBadImage,
+		"4": ExitNoImage, "99": ExitNoImage, "": ExitNoImage,
 		"-1": ExitNoImage, "+3": ExitNoImage, " 3": ExitNoImage, "3 ": ExitNoImage, "3x": ExitNoImage,
 		"/": ExitNoImage, ":": ExitNoImage, "\xff": ExitNoImage,
+		"/=": ExitNoImage, "1)": ExitNoImage, // 3, were they digits
 	}
 	for _, w := range []string{"twin", "entry"} {
 		if w == "entry" && !Supported {
@@ -190,8 +191,10 @@ func TestNoImage(t *testing.T) {
 		}
 		for argument, want := range tests {
 			cmd := command(helper(t, w), Name, argument)
-			status := runCommand(t, cmd, image, readEnd, writeEnd)
-			if status.ExitStatus() != want {
+			cmd.Stdin = image
+			// The image is 0, 3 and 12.
+			cmd.ExtraFiles = []*os.File{image, null, null, null, null, null, null, null, null, image}
+			if status := exitOf(t, cmd); status.ExitStatus() != want {
 				t.Errorf("%s with %q: status %#x, want exit status %d", w, argument, status, want)
 			}
 		}

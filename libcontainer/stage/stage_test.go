@@ -1,22 +1,17 @@
 package stage
 
-import (
-	"testing"
+import "testing"
 
-	"golang.org/x/sys/unix"
-
-	"github.com/mesoc/mesoc/libcontainer/program"
-)
-
-func TestSimple(t *testing.T) {
-	s := newSubject()
-	fd := s.Cell("fd", 0)
-	s.Call("create file", unix.SYS_OPENAT, program.Const(fdDir), s.String("hello").Arg(),
-		program.Const(unix.O_CREAT|unix.O_RDWR), program.Const(0o600)).Keep(fd)
-	s.Call("write", unix.SYS_WRITE, fd.Arg(), s.String("world").Arg(), program.Const(5)).Want(5)
-	s.exit(7)
-	res := s.compare(t)
-	if res.status.ExitStatus() != 7 || res.files["hello"] != "world" {
-		t.Errorf("%+v", res)
+func TestIsInit(t *testing.T) {
+	for _, c := range []struct {
+		argv []string
+		want bool
+	}{
+		{nil, false}, {[]string{Name}, false}, {[]string{Name, "3"}, true}, {[]string{Name, "3", "more"}, true},
+		{[]string{"mesoc", "3"}, false}, {[]string{"/bin/" + Name, "3"}, false}, {[]string{Name + " ", "3"}, false},
+	} {
+		if got := IsInit(c.argv); got != c.want {
+			t.Errorf("IsInit(%q) = %v", c.argv, got)
+		}
 	}
 }
