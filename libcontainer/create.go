@@ -20,6 +20,7 @@ import (
 	"github.com/mesoc/mesoc/libcontainer/internal/sys"
 	"github.com/mesoc/mesoc/libcontainer/launch"
 	"github.com/mesoc/mesoc/libcontainer/plan"
+	"github.com/mesoc/mesoc/libcontainer/stage"
 	"github.com/mesoc/mesoc/libcontainer/store"
 )
 
@@ -228,6 +229,7 @@ func (c *creation) planInit(b *bundle.Bundle, gate plan.Gate, handed activation)
 		if err := c.setHome(p); err != nil {
 			return err
 		}
+		restoreNofile(p.Process)
 	}
 	if missing := missingCapabilities(c.spec, o.Held); missing != "" && !p.UserMapped {
 		c.runtime.trace("warning: %s: not held by the runtime, so not given to container %s", missing, c.options.ID)
@@ -244,6 +246,29 @@ func (c *creation) planInit(b *bundle.Bundle, gate plan.Gate, handed activation)
 		}
 	}
 	return nil
+}
+
+// restoreNofile gives the program the limit on open files that the caller had,
+// unless the config has a wish: Go raises it for itself.
+func restoreNofile(p *plan.Process) {
+	for _, l := range p.Rlimits {
+		if l.Resource == unix.RLIMIT_NOFILE {
+			return
+		}
+	}
+	if l := callersNofile(); l != nil {
+		p.Rlimits = append(p.Rlimits, *l)
+	}
+}
+
+// callersNofile is the limit on open files that this process was started
+// with; nil if it is still the same.
+func callersNofile() *plan.Rlimit {
+	soft, hard, known := stage.Nofile()
+	if !known || soft == hard {
+		return nil
+	}
+	return &plan.Rlimit{Resource: unix.RLIMIT_NOFILE, Name: "RLIMIT_NOFILE", Soft: soft, Hard: hard}
 }
 
 // setHome gives the program a HOME if the config has none: callers expect it.

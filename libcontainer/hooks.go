@@ -88,6 +88,7 @@ func (c *container) runHook(h *specs.Hook, index int, p *hookPlace) error {
 		Path: h.Path, Args: args, Env: env, Cwd: p.cwd,
 		Join:     p.namespaces &^ unix.CLONE_NEWPID,
 		Identity: p.identity, UserMapped: p.namespaces&unix.CLONE_NEWUSER != 0,
+		Nofile: callersNofile(),
 	})
 	input, err := hookInput(state)
 	if err != nil {

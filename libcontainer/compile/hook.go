@@ -32,6 +32,8 @@ type Hook struct {
 	Identity *plan.Process
 	// UserMapped says that it runs in a user namespace of the container's.
 	UserMapped bool
+	// Nofile is the limit on open files to go back to; nil for the runtime's.
+	Nofile *plan.Rlimit
 }
 
 // NewHook writes the program of a hook. It is init's in small: it dies with
@@ -63,6 +65,9 @@ func NewHook(h *Hook) *program.Program {
 		Ignore(unix.EINVAL)
 	w.Store64("report there from now on", program.Addr(w.Report()), program.Const(report))
 	w.Call("close all other descriptors", unix.SYS_CLOSE_RANGE, program.Const(report+1), program.Const(uint32(0xffffffff)), program.Const(0))
+	if h.Nofile != nil {
+		w.rlimit(*h.Nofile)
+	}
 	w.Call("exec "+strconv.Quote(h.Path), unix.SYS_EXECVE, w.String(h.Path).Arg(), w.Vector(h.Args).Arg(), w.Vector(h.Env).Arg())
 	return w.Program()
 }
