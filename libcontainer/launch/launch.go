@@ -184,9 +184,10 @@ func (c *Child) clone(s *Spec) error {
 		args.Flags |= unix.CLONE_INTO_CGROUP
 		args.Cgroup = uint64(s.Cgroup)
 	}
-	// The pid namespace for children is the thread's.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	if s.PidNamespace >= 0 { // which is the thread's
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+	}
 	back, err := visitPidNamespace(s.PidNamespace)
 	if err != nil {
 		return err

@@ -30,9 +30,13 @@ func (p *Program) Line(i int) string {
 		name := syscallName(op.nr)
 		sb.WriteString(name)
 		sb.WriteByte('(')
-		for j := range op.nargs {
+		for j := range min(op.nargs, len(op.args)) {
 			if j > 0 {
 				sb.WriteString(", ")
+			}
+			if j == modeArg(name) {
+				fmt.Fprintf(&sb, "%#o", op.args[j].value)
+				continue
 			}
 			sb.WriteString(p.arg(op.args[j], name))
 		}
@@ -62,6 +66,17 @@ func (p *Program) Line(i int) string {
 		}
 	}
 	return sb.String()
+}
+
+// modeArg is the index of the argument of a call that is a mode, or -1.
+func modeArg(call string) int {
+	switch call {
+	case "mkdirat", "mknodat":
+		return 2
+	case "umask":
+		return 0
+	}
+	return -1
 }
 
 func (p *Program) cell(c Cell) string {
@@ -95,7 +110,7 @@ func (p *Program) arg(a Arg, call string) string {
 		return fmt.Sprintf("&data[%#x]", a.value-p.base-offData)
 	case int64(a.value) == atFDCWD:
 		return "AT_FDCWD"
-	case int64(a.value) < 0 && int64(a.value) > -4096, a.value < 4096 && !strings.HasPrefix(call, "mk"):
+	case int64(a.value) < 0 && int64(a.value) > -4096, a.value < 4096 && call != "mount":
 		return strconv.FormatInt(int64(a.value), 10)
 	}
 	return fmt.Sprintf("%#x", a.value)

@@ -228,6 +228,9 @@ func (p *Program) Encode(in Image) ([]byte, error) {
 		}
 		le.PutUint64(img[uint64(cell)-p.base:], v)
 	}
+	if f := in.Fault; f != nil && (f.Step < 0 || f.Step >= len(p.ops) || f.Errno == 0) {
+		return nil, fmt.Errorf("encode program: no fault %d can be made at step %d of %d", f.Errno, f.Step, len(p.ops))
+	}
 	for i, op := range p.ops {
 		if in.Fault != nil && in.Fault.Step == i {
 			op = faulty(p, in.Fault.Errno)
@@ -265,6 +268,9 @@ func (o *Op) encode(b []byte, index int) error {
 	if o.hasWant {
 		flags |= flagWant
 	}
+	if o.nargs > len(o.args) {
+		return fmt.Errorf("encode step %d (%s): %d arguments, more than %d", index, o.What, o.nargs, len(o.args))
+	}
 	if len(o.rules) > MaxRules {
 		return fmt.Errorf("encode step %d (%s): %d rules, more than %d", index, o.What, len(o.rules), MaxRules)
 	}
@@ -281,6 +287,8 @@ func (o *Op) encode(b []byte, index int) error {
 			errno = errnoAnyRaw
 		}
 		switch {
+		case r.again && r.errno == OK:
+			return fmt.Errorf("encode step %d (%s): it repeats what has succeeded", index, o.What)
 		case r.again:
 			jump = jumpAgain
 		case r.label != nil:

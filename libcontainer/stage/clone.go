@@ -1,9 +1,7 @@
 package stage
 
 import (
-	"runtime"
 	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -60,29 +58,9 @@ func Clone(args *CloneArgs, image uintptr) (pid int, err error) {
 	a := *args
 	a.Flags |= ours
 
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	all, old := ^uint64(0), uint64(0)
-	if err := sigprocmask(&all, &old); err != nil {
-		return 0, err
-	}
 	r := clone(&a, image)
-	if err := sigprocmask(&old, nil); err != nil {
-		// The mask came from the kernel a moment ago.
-		panic(err)
-	}
 	if r >= ^uintptr(maxErrno-1) {
 		return 0, syscall.Errno(-r)
 	}
 	return int(r), nil
-}
-
-// sigprocmask sets the thread's signal mask with the kernel's 64 signals.
-func sigprocmask(set, old *uint64) error {
-	_, _, e := syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK,
-		uintptr(unsafe.Pointer(set)), uintptr(unsafe.Pointer(old)), 8, 0, 0)
-	if e != 0 {
-		return e
-	}
-	return nil
 }

@@ -275,3 +275,13 @@ func grow(n int) int {
 	}
 	return grow(n-1) + int(frame[n%256])
 }
+
+// sigprocmask sets the thread's signal mask with the kernel's 64 signals.
+func sigprocmask(set, old *uint64) error {
+	_, _, e := syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK,
+		uintptr(unsafe.Pointer(set)), uintptr(unsafe.Pointer(old)), 8, 0, 0)
+	if e != 0 {
+		return e
+	}
+	return nil
+}

@@ -62,8 +62,11 @@ const (
 	exitNoImage  = ExitNoImage
 	exitBadImage = ExitBadImage
 
-	sysClone3     = unix.SYS_CLONE3
-	cloneArgsSize = unsafe.Sizeof(CloneArgs{})
+	sysClone3      = unix.SYS_CLONE3
+	cloneArgsSize  = unsafe.Sizeof(CloneArgs{})
+	sysSigprocmask = syscall.SYS_RT_SIGPROCMASK
+	sigSetMask     = unix.SIG_SETMASK
+	sigMaskSize    = 8
 )
 
 // mapFixedNoReplace is MAP_FIXED_NOREPLACE, the same on the architectures we know.
