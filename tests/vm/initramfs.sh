@@ -42,8 +42,18 @@ ln -sfn fd/2 /dev/stderr
 mount -t securityfs securityfs /sys/kernel/security
 mount -t bpf bpf /sys/fs/bpf
 mount -t cgroup2 cgroup2 /sys/fs/cgroup || give_up "cannot mount cgroup2"
+# A repository in a place that is about to be covered stays.
+mkdir -p /repo
+mount --bind "/new$VM_REPO" /repo || give_up "cannot find $VM_REPO"
 mount -t tmpfs -o mode=755,size=25% run /new/run
 mount -t tmpfs -o mode=1777,size=50% tmp /new/tmp
+case $VM_REPO in
+/tmp/* | /run/*)
+	mkdir -p "/new$VM_REPO"
+	mount --move /repo "/new$VM_REPO"
+	;;
+*) umount /repo ;;
+esac
 mkdir -p /new/run/lock /new/run/vm/control
 
 release=$(uname -r)
