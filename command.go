@@ -23,6 +23,7 @@ type command struct {
 	takesID          bool // the first argument is a container's id
 	programFollows   bool // nothing after the first argument is a flag
 	hostless         bool // answers the same on every host: no file, no environment
+	early            bool // runs before rarely used packages are there: see runEarly
 	unbuilt          bool // named by the contract, not there yet
 	failure          int  // exit status of a failure, if it is not 1
 
@@ -175,7 +176,8 @@ type call struct {
 	settings settings
 	journal  *journal
 	fault    *program.Fault
-	exitCode int // of a call without an error: a program that has run has one
+	err      error // the first thing that went wrong
+	exitCode int   // of a call without an error: a program that has run has one
 
 	stdout, stderr io.Writer
 }

@@ -17,13 +17,13 @@ var createCommand = command{
 	description: `Creates a container from a bundle and leaves it waiting: its process is
 there, its namespaces, mounts, devices and limits too, but its program does
 not run before "mesoc start ID".`,
-	options: [][]option{createOptions[:]},
-	minArgs: 1, maxArgs: 1, takesID: true,
+	options: [][]option{createOptions},
+	minArgs: 1, maxArgs: 1, takesID: true, early: true,
 	run: create,
 }
 
 // createOptions are those of create, which run has too.
-var createOptions = [...]option{
+var createOptions = []option{
 	{name: "bundle", alias: "b", meta: "DIR", usage: "directory of the bundle (default: the current directory)"},
 	{name: "pid-file", meta: "FILE", usage: "file to write the process id to"},
 	{name: "console-socket", meta: "SOCKET", usage: "AF_UNIX socket that is sent the container's terminal"},

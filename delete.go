@@ -15,7 +15,7 @@ state. A running container is an error without --force.`,
 	options: [][]option{{
 		{name: "force", alias: "f", kind: boolean, usage: "kill what runs, remove what is half made; an unknown id is no error"},
 	}},
-	minArgs: 1, maxArgs: 1, takesID: true,
+	minArgs: 1, maxArgs: 1, takesID: true, early: true,
 	run: func(c *call) error {
 		return c.runtime().Delete(context.Background(), c.id(), libcontainer.DeleteOptions{Force: c.flags.is("force")})
 	},

@@ -122,3 +122,10 @@ func (j *journal) close() {
 		j.writeWarning(message)
 	}
 }
+
+// drop gives up a journal that nothing was written to.
+func (j *journal) drop() {
+	if j.file != nil {
+		_ = j.file.Close()
+	}
+}

@@ -20,7 +20,7 @@ is a number, TERM, SIGTERM, RTMIN+3 or RTMAX-3.`,
 	options: [][]option{{
 		{name: "all", alias: "a", kind: boolean, usage: "signal every process of the container"},
 	}},
-	minArgs: 1, maxArgs: 2, takesID: true, programFollows: true,
+	minArgs: 1, maxArgs: 2, takesID: true, early: true, programFollows: true,
 	run: kill,
 }
 

@@ -2,8 +2,8 @@
 // as the OCI runtime specification and runc's command line ask for.
 //
 // This package is the command line and nothing else. There is one file a
-// command: flags in, one call into libcontainer, print. Only main exits, and
-// only this package knows of the operator's settings, of files of settings
+// command: flags in, one call into libcontainer, print. Only this package
+// exits, and only it knows of the operator's settings, of files of settings
 // and of where errors are shown.
 package main
 
@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/mesoc/mesoc/early"
 	"github.com/mesoc/mesoc/libcontainer/stage"
 )
 
@@ -18,49 +19,52 @@ func main() {
 	if stage.IsInit(os.Args) {
 		stage.Main(os.Args) // the container's init; does not return
 	}
+	if c, ok := early.Begun().(*call); ok {
+		os.Exit(c.finish())
+	}
 	os.Exit(mesoc(os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
 }
 
 // mesoc runs one command line and returns the exit status.
 func mesoc(argv, environ []string, stdout, stderr io.Writer) int {
 	c := &call{stdout: stdout, stderr: stderr}
-	err := c.parse(arrange(argv))
-	var broken error
-	c.settings, broken = resolve(c.globals, c.operator(environ))
-	if err == nil {
-		err = broken
+	c.err = c.parse(arrange(argv))
+	c.prepare(environ, readConfig)
+	if c.err == nil && c.command != nil {
+		c.err = c.command.run(c)
 	}
-	// The journal is opened whatever has gone wrong by now: engines read the
-	// error from the log file that they named.
-	var lost error
-	c.journal, lost = openJournal(&c.settings, stderr)
-	if err == nil {
-		err = lost
-	}
-	if err == nil {
-		c.fault, err = fault(environ)
-	}
-	if err == nil && c.command != nil {
-		err = c.command.run(c)
-	}
-	if err != nil {
-		return c.fail(err)
-	}
-	c.journal.close()
-	return c.exitCode
+	return c.finish()
 }
 
-// operator is where settings are looked for besides the flags. A command that
-// answers the same on every host asks nobody.
-func (c *call) operator(environ []string) operator {
-	if c.command == nil || c.command.hostless {
-		return operator{}
+// prepare finds out what the operator wants and opens the journal. It does
+// that whatever has gone wrong by now: engines read the error from the log
+// file that they named.
+func (c *call) prepare(environ []string, read configReader) {
+	keep := func(err error) {
+		if c.err == nil {
+			c.err = err
+		}
 	}
-	return operator{environ: environ, file: defaultConfig}
+	var from operator
+	// A command that answers the same on every host asks nobody.
+	if c.command != nil && !c.command.hostless {
+		from = operator{environ: environ, file: defaultConfig, read: read}
+	}
+	var err error
+	c.settings, err = resolve(c.globals, from)
+	keep(err)
+	c.journal, err = openJournal(&c.settings, c.stderr)
+	keep(err)
+	c.fault, err = fault(environ)
+	keep(err)
 }
 
-// fail reports err, once, and returns the exit status.
-func (c *call) fail(err error) int {
+// finish reports what is to be reported, once, and returns the exit status.
+func (c *call) finish() int {
+	if c.err == nil {
+		c.journal.close()
+		return c.exitCode
+	}
 	about := record{code: 1}
 	if c.command != nil {
 		about.command = c.command.name
@@ -71,6 +75,6 @@ func (c *call) fail(err error) int {
 			about.id = c.args[0]
 		}
 	}
-	c.journal.fail(err, about)
+	c.journal.fail(c.err, about)
 	return about.code
 }

@@ -13,12 +13,12 @@ var runCommand = command{
 	description: `Creates a container from a bundle and starts it. Without --detach it waits
 for the container's end, deletes it, and exits with the program's exit code,
 or 128 and the number of the signal that ended it.`,
-	options: [][]option{createOptions[:], runOptions[:]},
-	minArgs: 1, maxArgs: 1, takesID: true,
+	options: [][]option{createOptions, runOptions},
+	minArgs: 1, maxArgs: 1, takesID: true, early: true,
 	run: run,
 }
 
-var runOptions = [...]option{
+var runOptions = []option{
 	{name: "detach", alias: "d", kind: boolean, usage: "do not wait: leave the container running"},
 	{name: "keep", kind: boolean, usage: "do not delete the container when it has ended"},
 	{name: "no-subreaper", kind: boolean, usage: "do not adopt the container's orphans"},

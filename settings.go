@@ -139,8 +139,15 @@ func isTrue(value string) bool {
 // operator is where wishes come from besides the flags.
 type operator struct {
 	environ []string
-	file    string // read when neither flag nor environment names another
+	file    string       // read when neither flag nor environment names another
+	read    configReader // nil: a file is an error
 }
+
+// configReader calls set for each setting of a file.
+type configReader func(path string, data []byte, set func(key, value string, line int) error) error
+
+// errFile is what a file of settings is to somebody who cannot read one.
+var errFile = errors.New("read settings: there is a file")
 
 const defaultConfig = "/etc/mesoc/config.toml"
 
@@ -205,7 +212,10 @@ func (s *settings) fromFile(flags given, from operator, set func(int, string, st
 	if err != nil {
 		return fmt.Errorf("read settings: %w", err)
 	}
-	return readConfig(path, data, func(key, value string, line int) error {
+	if from.read == nil {
+		return errFile
+	}
+	return from.read(path, data, func(key, value string, line int) error {
 		for i := range settingTable {
 			if settingTable[i].key() == key && !settingTable[i].flagOnly {
 				set(i, value, fmt.Sprintf("file %s, line %d", path, line))

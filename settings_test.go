@@ -33,6 +33,7 @@ func TestLaterSourcesWin(t *testing.T) {
 	from := operator{
 		environ: []string{"MESOC_CONFIG=" + file, "MESOC_CGROUPS_LEAF=env", "MESOC_ROOT=/env", "MESOC_LOG_FORMAT=", "MESOC_UNHEARD_OF=1"},
 		file:    filepath.Join(t.TempDir(), "missing.toml"),
+		read:    readConfig,
 	}
 	s, err := resolve(given{{"root", "/first"}, {"root", "/last"}}, from)
 	if err != nil {
@@ -55,10 +56,10 @@ func TestConfigFileIsChosen(t *testing.T) {
 		from  operator
 		want  string
 	}{
-		{given{{"config", byFlag}}, operator{environ, byDefault}, "flag"},
-		{nil, operator{environ, byDefault}, "env"},
-		{nil, operator{nil, byDefault}, "default"},
-		{nil, operator{nil, "/nowhere/at/all"}, "mesos"},
+		{given{{"config", byFlag}}, operator{environ, byDefault, readConfig}, "flag"},
+		{nil, operator{environ, byDefault, readConfig}, "env"},
+		{nil, operator{nil, byDefault, readConfig}, "default"},
+		{nil, operator{nil, "/nowhere/at/all", nil}, "mesos"},
 		{given{{"config", byFlag}}, operator{}, "mesos"}, // features asks no host
 	} {
 		s, err := resolve(test.flags, test.from)
@@ -70,8 +71,8 @@ func TestConfigFileIsChosen(t *testing.T) {
 		flags given
 		from  operator
 	}{
-		{given{{"config", "/nowhere"}}, operator{nil, byDefault}},
-		{nil, operator{[]string{"MESOC_CONFIG=/nowhere"}, byDefault}},
+		{given{{"config", "/nowhere"}}, operator{nil, byDefault, readConfig}},
+		{nil, operator{[]string{"MESOC_CONFIG=/nowhere"}, byDefault, readConfig}},
 	} {
 		if _, err := resolve(test.flags, test.from); err == nil || err.Error() != "read settings: open /nowhere: no such file or directory" {
 			t.Errorf("%v: got %v", test, err)
@@ -169,7 +170,7 @@ func TestWrongSettings(t *testing.T) {
 			file := configFile(t, "\n# a comment\n"+test.key+" = "+`'''`+test.value+`'''`+"\n")
 			for source, from := range map[string]operator{
 				"environment MESOC_" + strings.ToUpper(test.key): {environ: []string{"MESOC_" + strings.ToUpper(test.key) + "=" + test.value}},
-				"file " + file + ", line 3":                      {file: file},
+				"file " + file + ", line 3":                      {file: file, read: readConfig},
 			} {
 				if test.value == "" && from.environ != nil {
 					continue // an empty variable is one that is not set
@@ -205,7 +206,7 @@ func TestOverriddenValuesAreChecked(t *testing.T) {
 // Whatever else is wrong, the error finds its log.
 func TestResolveReturnsWhatItCould(t *testing.T) {
 	file := configFile(t, "log = '/var/log/x'\nnonsense = 1\n")
-	s, err := resolve(given{{"log-format", "json"}, {"cgroups-root", "/"}}, operator{file: file})
+	s, err := resolve(given{{"log-format", "json"}, {"cgroups-root", "/"}}, operator{file: file, read: readConfig})
 	if err == nil || s.text(setLog) != "/var/log/x" || s.text(setLogFormat) != "json" {
 		t.Errorf("got %q %q, %v", s.text(setLog), s.text(setLogFormat), err)
 	}
@@ -247,7 +248,7 @@ func TestConfigFile(t *testing.T) {
 		{"debug = 'perhaps'\n", `set debug to "perhaps"`},
 	} {
 		file := configFile(t, test.content)
-		_, err := resolve(nil, operator{file: file})
+		_, err := resolve(nil, operator{file: file, read: readConfig})
 		switch {
 		case test.want == "" && err != nil:
 			t.Errorf("%q: %v", test.content, err)
@@ -288,7 +289,7 @@ func TestCNIDirectoriesBelongTogether(t *testing.T) {
 func BenchmarkResolve(b *testing.B) {
 	environ := os.Environ()
 	for b.Loop() {
-		if _, err := resolve(given{{"root", "/x"}, {"log", "/l"}}, operator{environ, defaultConfig}); err != nil {
+		if _, err := resolve(given{{"root", "/x"}, {"log", "/l"}}, operator{environ, defaultConfig, nil}); err != nil {
 			b.Fatal(err)
 		}
 	}

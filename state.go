@@ -15,7 +15,7 @@ var stateCommand = command{
 	usage:       "print the state of a container",
 	arguments:   "ID",
 	description: `Prints the container's state as JSON.`,
-	minArgs:     1, maxArgs: 1, takesID: true,
+	minArgs:     1, maxArgs: 1, takesID: true, early: true,
 	run: func(c *call) error {
 		s, err := c.runtime().State(c.id())
 		if err != nil {

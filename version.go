@@ -45,6 +45,7 @@ func buildIdentity() identity {
 var versionCommand = command{
 	name:     "version",
 	hostless: true,
+	early:    true,
 	run: func(c *call) error {
 		is := buildIdentity()
 		_, err := fmt.Fprintf(c.stdout, "mesoc version %s\ncommit: %s\nspec: %s\ngo: %s\n",

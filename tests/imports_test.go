@@ -31,7 +31,9 @@ const (
 // adding one means adding a line, and thinking about it. Only `.` may import
 // libcontainer, nobody may import `.`.
 var rooms = map[string][]string{
-	".": {"libcontainer", "libcontainer/bundle", "libcontainer/features", "libcontainer/program", "libcontainer/stage", "libcontainer/template"},
+	".": {"early", "libcontainer", "libcontainer/bundle", "libcontainer/features", "libcontainer/program", "libcontainer/stage", "libcontainer/template"},
+	// So that they are initialised before it.
+	"early": {"libcontainer", "libcontainer/program", "libcontainer/stage"},
 
 	"libcontainer": {
 		"libcontainer/bundle", "libcontainer/cgroup2", "libcontainer/cgroup2/devices", "libcontainer/compile",
