@@ -42,6 +42,9 @@ ln -sfn fd/2 /dev/stderr
 mount -t securityfs securityfs /sys/kernel/security
 mount -t bpf bpf /sys/fs/bpf
 mount -t cgroup2 cgroup2 /sys/fs/cgroup || give_up "cannot mount cgroup2"
+release=$(uname -r)
+mkdir -p "/new/lib/modules/$release"
+mount --bind "/new$VM_MODULES/lib/modules/$release" "/new/lib/modules/$release" || give_up "cannot mount the modules"
 # A repository in a place that is about to be covered stays.
 mkdir -p /repo
 mount --bind "/new$VM_REPO" /repo || give_up "cannot find $VM_REPO"
@@ -56,9 +59,6 @@ case $VM_REPO in
 esac
 mkdir -p /new/run/lock /new/run/vm/control
 
-release=$(uname -r)
-mkdir -p "/new/lib/modules/$release"
-mount --bind "/new$VM_MODULES/lib/modules/$release" "/new/lib/modules/$release" || give_up "cannot mount the modules"
 if [ -n "$VM_RESULTS" ]; then
 	mkdir -p /new/results
 	mount -t 9p -o "$share,cache=mmap" results /new/results || give_up "cannot mount the results share"
