@@ -192,6 +192,7 @@ func (c *call) runtime() *libcontainer.Runtime {
 		CgroupsRoot: c.settings.text(setCgroupsRoot),
 		CgroupsLeaf: c.settings.text(setCgroupsLeaf),
 		Warn:        c.journal.warn,
+		Advise:      c.journal.advise,
 		Fault:       c.fault,
 	}
 	if c.settings.is(setDebug) {

@@ -108,6 +108,14 @@ func (j *journal) warn(format string, args ...any) {
 	j.warnings = append(j.warnings, message)
 }
 
+// advise is a warning for the log. Standard error is the program's while the
+// command lasts, so there it is only shown with --debug.
+func (j *journal) advise(format string, args ...any) {
+	if j.debug || !j.plain() {
+		j.warn(format, args...)
+	}
+}
+
 func (j *journal) writeWarning(message string) {
 	if j.plain() {
 		fmt.Fprintf(j.stderr, "warning: %s\n", message)

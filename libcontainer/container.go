@@ -43,6 +43,12 @@ func (r *Runtime) warn(format string, args ...any) {
 	}
 }
 
+func (r *Runtime) advise(format string, args ...any) {
+	if r.Advise != nil {
+		r.Advise(format, args...)
+	}
+}
+
 func (r *Runtime) store() (*store.Store, error) { return store.New(r.Root) }
 
 // lockWait is how long a command waits for another one that is changing the

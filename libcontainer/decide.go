@@ -32,12 +32,15 @@ func (c *creation) decide(gate plan.Gate) error {
 	if err != nil {
 		return err
 	}
+	if err := bundle.CheckAnnotations(c.options.Annotations); err != nil {
+		return err
+	}
 	b, err := bundle.Load(c.options.Bundle)
 	if err != nil {
 		return err
 	}
 	for _, w := range b.Warnings {
-		c.runtime.trace("warning: %s", w)
+		c.runtime.advise("%s", w)
 	}
 	c.spec, c.hooks = b.Spec, b.Spec.Hooks
 	if c.mount, err = cgroup2.FindMount(); err != nil {
@@ -51,7 +54,7 @@ func (c *creation) decide(gate plan.Gate) error {
 		return err
 	}
 	for _, i := range c.limits.Ignored {
-		c.runtime.trace("warning: %s: ignored: %s", i.Field, i.Why)
+		c.runtime.advise("%s: ignored: %s", i.Field, i.Why)
 	}
 	if c.filter, err = devices.Compile(append(c.limits.Devices, devices.Defaults(devicePaths(c.spec)...)...)); err != nil {
 		return err
@@ -163,7 +166,7 @@ func (c *creation) planInit(b *bundle.Bundle, gate plan.Gate, handed activation)
 		restoreNofile(p.Process)
 	}
 	if missing := missingCapabilities(c.spec, o.Held); missing != "" && !p.UserMapped {
-		c.runtime.trace("warning: %s: not held by the runtime, so not given to container %s", missing, c.options.ID)
+		c.runtime.advise("%s: not held by the runtime, so not given to container %s", missing, c.options.ID)
 	}
 	c.plan = p
 	c.init, err = compile.NewInit(p)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 
+	"github.com/mesoc/mesoc/libcontainer/cgroup2"
 	"github.com/mesoc/mesoc/libcontainer/store"
 )
 
@@ -17,10 +19,13 @@ func (r *Runtime) Delete(_ context.Context, id string, o DeleteOptions) error {
 	switch {
 	case c == nil && o.Force && errors.Is(err, store.ErrNotExist):
 		return nil
+	case c != nil && errors.Is(err, store.ErrIncomplete) && o.Force:
+		return c.locked.Remove() // nothing but the directory was made
 	case c != nil && err != nil && o.Force:
-		// No record, or none that can be read: only the directory can be removed.
 		r.warn("delete container %s: %v", id, err)
-		return c.locked.Remove()
+		if err := c.assume(id); err != nil {
+			return err
+		}
 	case err != nil:
 		return err
 	}
@@ -35,6 +40,24 @@ func (r *Runtime) Delete(_ context.Context, id string, o DeleteOptions) error {
 	}
 	if err := c.destroy(); err != nil {
 		return fmt.Errorf("delete container %s: %w", id, err)
+	}
+	return nil
+}
+
+// assume takes a container whose record cannot be read for one that has what
+// every container has: its cgroup where the settings say.
+func (c *container) assume(id string) error {
+	mount, err := cgroup2.FindMount()
+	if err != nil {
+		return err
+	}
+	c.hooks = nil
+	c.record = store.Record{
+		ID:          id,
+		Cgroup:      path.Join(c.runtime.CgroupsRoot, id),
+		CgroupLeaf:  c.runtime.CgroupsLeaf,
+		CgroupMount: mount.Path,
+		CgroupMade:  true,
 	}
 	return nil
 }

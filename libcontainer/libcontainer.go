@@ -27,6 +27,8 @@ type Runtime struct {
 	Trace func(format string, args ...any)
 	// Warn, if set, is told what went wrong without failing the operation.
 	Warn func(format string, args ...any)
+	// Advise, if set, is told what is odd about a bundle that works all the same.
+	Advise func(format string, args ...any)
 	// Fault, if set, makes one step of init's program fail; for tests.
 	Fault *program.Fault
 }

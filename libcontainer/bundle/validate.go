@@ -194,3 +194,14 @@ func (c *checker) ourAnnotations(annotations map[string]string) {
 func sortedKeys[V any](m map[string]V) []string {
 	return slices.Sorted(maps.Keys(m))
 }
+
+// CheckAnnotations checks annotations that come from elsewhere than a
+// config.json, with its rules.
+func CheckAnnotations(annotations map[string]string) error {
+	c := checker{}
+	c.annotations(annotations)
+	if len(c.problems) == 0 {
+		return nil
+	}
+	return &ValidationError{Path: "annotations", Problems: c.problems}
+}
