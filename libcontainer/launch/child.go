@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -23,6 +22,9 @@ type Event struct {
 func (c *Child) Next() (Event, error) {
 	for {
 		first, e, err := readMessage(c.sync)
+		if errors.Is(err, ErrDied) || err == nil && (first < beforeExec || first >= tellPid) {
+			c.free()
+		}
 		if err != nil {
 			return e, err
 		}
@@ -39,34 +41,44 @@ func (c *Child) Next() (Event, error) {
 	}
 }
 
-// readMessage reads the eight bytes of a message; the end of the dialogue is ErrDied.
+// readMessage reads the eight bytes of a message; the end of the dialogue is
+// ErrDied. Only an event may bring a descriptor.
 func readMessage(sock int) (first uint32, e Event, err error) {
 	var msg [8]byte
 	n, fds, err := sys.RecvFD(sock, msg[:], 1)
-	e.FD = -1
-	if len(fds) == 1 {
-		e.FD = fds[0]
-	}
+	e = Event{Code: binary.NativeEndian.Uint32(msg[4:]), FD: -1}
+	first = binary.NativeEndian.Uint32(msg[:])
 	switch {
 	case err != nil && !errors.Is(err, unix.ECONNRESET):
-		return 0, e, fmt.Errorf("hear from the process: %w", err)
+		err = fmt.Errorf("hear from the process: %w", err)
 	case n == 0 || err != nil:
-		return 0, e, ErrDied
+		err = ErrDied
 	case n != len(msg):
-		return 0, e, fmt.Errorf("hear from the process: a message of %d bytes", n)
+		err = fmt.Errorf("hear from the process: a message of %d bytes", n)
 	}
-	e.Code = binary.NativeEndian.Uint32(msg[4:])
-	return binary.NativeEndian.Uint32(msg[:]), e, nil
+	for _, fd := range fds { // one at most
+		if err == nil && first == tellEvent {
+			e.FD = fd
+		} else {
+			sys.Close(fd)
+		}
+	}
+	return first, e, err
 }
 
 // ReadReport waits on a connection to a stage whose last steps are running: nil
 // when it has become another program, else the step and errno that failed.
 func ReadReport(conn int) (step int, errno unix.Errno, err error) {
 	first, e, err := readMessage(conn)
-	if errors.Is(err, ErrDied) {
+	switch {
+	case errors.Is(err, ErrDied):
 		return 0, 0, nil
+	case err != nil:
+		return 0, 0, err
+	case e.FD >= 0:
+		sys.Close(e.FD)
 	}
-	return int(first), unix.Errno(e.Code), err
+	return int(first), unix.Errno(e.Code), nil
 }
 
 func (c *Child) stepError(index uint32, errno unix.Errno) error {
@@ -104,18 +116,48 @@ func (c *Child) Kill() {
 		return
 	}
 	_ = sys.PidfdSignal(c.Pidfd, unix.SIGKILL)
-	_, _ = sys.PidfdReap(c.Pidfd, true)
+	_, _ = c.Wait()
 }
 
 // Wait waits for the child to end and reaps it.
-func (c *Child) Wait() (sys.ExitStatus, error) { return sys.PidfdReap(c.Pidfd, true) }
+func (c *Child) Wait() (sys.ExitStatus, error) {
+	status, err := sys.PidfdReap(c.Pidfd, true)
+	if err == nil {
+		c.free()
+	}
+	return status, err
+}
 
-// WaitUntil waits for the child to end, until the deadline at most, and says
-// whether it has. It does not reap.
-func (c *Child) WaitUntil(deadline time.Time) (bool, error) { return sys.PidfdWait(c.Pidfd, deadline) }
+// WaitAsReaper is Wait for a process that adopts orphans: every other child of
+// this process that ends meanwhile is reaped too.
+func (c *Child) WaitAsReaper() (sys.ExitStatus, error) {
+	for {
+		var status unix.WaitStatus
+		pid, err := unix.Wait4(-1, &status, 0, nil)
+		switch {
+		case errors.Is(err, unix.EINTR), err == nil && pid != c.Pid:
+		case err != nil:
+			return sys.ExitStatus{}, err
+		case status.Signaled():
+			return sys.ExitStatus{Pid: pid, Signal: status.Signal(), Core: status.CoreDump()}, nil
+		default:
+			return sys.ExitStatus{Pid: pid, Code: status.ExitStatus()}, nil
+		}
+	}
+}
 
-// Close lets go of the child: it lives on. The memory of its first steps is
-// kept until it has spoken or ended, because it may still run there.
+// free gives the memory of the child's first steps back. It may only be called
+// when the child cannot run there any more: it has ended, or was heard of from
+// behind its execve.
+func (c *Child) free() {
+	if c.memory != nil {
+		_ = unix.Munmap(c.memory)
+		c.memory = nil
+	}
+}
+
+// Close lets go of the child: it lives on. If it has neither spoken nor ended,
+// the memory of its first steps stays, because it may still run there.
 func (c *Child) Close() {
 	if c.sync >= 0 {
 		sys.Close(c.sync)

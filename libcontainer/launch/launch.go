@@ -30,7 +30,7 @@ type Spec struct {
 	// -1 for the caller's. It is borrowed.
 	Cgroup int
 	// PidNamespace is the descriptor of a pid namespace that the child is
-	// born into, or -1. It is borrowed.
+	// born into, or a pidfd of a process in it, or -1. It is borrowed.
 	PidNamespace int
 	// Inputs are the descriptors that the program asks for, by the names of
 	// its inputs. The child gets them under the same numbers. Borrowed.
@@ -94,6 +94,8 @@ func Start(s *Spec) (*Child, error) {
 		inputs[name] = fd
 	}
 	if err := c.start(s, theirs, inputs); err != nil {
+		c.Kill()
+		c.free()
 		c.Close()
 		return nil, err
 	}
@@ -126,10 +128,7 @@ func (c *Child) start(s *Spec, theirs int, inputs map[string]int) error {
 		return err
 	}
 	if s.Maps != nil && s.Namespaces&unix.CLONE_NEWUSER != 0 {
-		if err := c.Map(s.Maps); err != nil {
-			c.Kill()
-			return err
-		}
+		return c.Map(s.Maps)
 	}
 	return nil
 }
@@ -147,6 +146,9 @@ func (c *Child) write(s *Spec, theirs, memfd, exe int, inputs map[string]int) er
 	c.memory = memory
 	b := program.NewBuilder(uint64(uintptr(unsafe.Pointer(&memory[0]))))
 	if s.Namespaces&unix.CLONE_NEWUSER != 0 {
+		// While it waits it must see the end of the parent, not its own copy of
+		// the parent's end.
+		b.Call("close the parent's end of the dialogue", unix.SYS_CLOSE, program.Const(c.sync))
 		// Without a mapped user the execve would take all capabilities away.
 		b.Call("wait for the id mappings", unix.SYS_READ, program.Const(theirs), b.Space(8).Arg(), program.Const(1)).Want(1).Again(unix.EINTR)
 		b.Call("become group 0 of the user namespace", unix.SYS_SETRESGID, program.Const(0), program.Const(0), program.Const(0))
@@ -193,14 +195,12 @@ func (c *Child) clone(s *Spec) error {
 		return err
 	}
 	pid, err := stage.Clone(&args, uintptr(unsafe.Pointer(&c.memory[0])))
-	if backErr := back(); err == nil {
-		err = backErr
-	}
+	backErr := back()
 	if err != nil {
 		return fmt.Errorf("clone the process: %w", explainClone(err, s))
 	}
 	c.Pid, c.Pidfd = pid, int(pidfd)
-	return nil
+	return backErr
 }
 
 // explainClone says what the kernel's answer to clone3 means here.
@@ -257,7 +257,7 @@ func openSelf() (int, error) {
 	}
 	fd, copyErr := copySelf(self)
 	if copyErr != nil {
-		return -1, fmt.Errorf("seal the runtime's executable: %w", errors.Join(err, copyErr))
+		return -1, fmt.Errorf("seal the runtime's executable: %w; %w", err, copyErr)
 	}
 	return fd, nil
 }
