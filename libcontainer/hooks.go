@@ -141,6 +141,9 @@ func hookInput(state []byte) (int, error) {
 // hookTail is how much of a hook's output its error carries.
 const hookTail = 8 << 10
 
+// hookTimeoutMax bounds the arithmetic with timeouts, in seconds: ten years.
+const hookTimeoutMax = 10 * 365 * 24 * 3600
+
 // waitForHook waits until the hook has ended, collecting what it prints. At
 // the timeout, in seconds, its whole process group is killed; a grandchild
 // that has left the group and holds the pipe open does not keep us waiting.
@@ -152,7 +155,7 @@ func waitForHook(child *launch.Child, out int, timeout *int) error {
 	}
 	var deadline time.Time
 	if timeout != nil {
-		deadline = time.Now().Add(time.Duration(*timeout) * time.Second)
+		deadline = time.Now().Add(time.Duration(min(*timeout, hookTimeoutMax)) * time.Second)
 	}
 	var tail []byte
 	ended, err := collect(child.Pidfd, out, deadline, &tail)
@@ -170,7 +173,7 @@ func waitForHook(child *launch.Child, out int, timeout *int) error {
 	case err != nil:
 		return err
 	case status.Signal != 0:
-		return withOutput(fmt.Errorf("killed by %s", unix.SignalName(status.Signal)), tail)
+		return withOutput(fmt.Errorf("killed by %s", signalName(status.Signal)), tail)
 	case status.Code != 0:
 		return withOutput(fmt.Errorf("exit status %d", status.Code), tail)
 	}
@@ -198,9 +201,11 @@ func collect(pidfd, out int, deadline time.Time, tail *[]byte) (ended bool, err 
 			if left <= 0 {
 				return false, nil
 			}
-			wait = int(left/time.Millisecond) + 1
+			wait = int(min(left, time.Hour)/time.Millisecond) + 1
 		}
-		if _, err := unix.Poll(fds, wait); err != nil && !errors.Is(err, unix.EINTR) {
+		if _, err := unix.Poll(fds, wait); errors.Is(err, unix.EINTR) {
+			continue // and what fds says is old
+		} else if err != nil {
 			return false, fmt.Errorf("wait for the hook: %w", err)
 		}
 		if fds[1].Revents != 0 && !drain(out, tail) {
@@ -213,10 +218,12 @@ func collect(pidfd, out int, deadline time.Time, tail *[]byte) (ended bool, err 
 	}
 }
 
-// drain reads what there is and says whether there may be more.
+// drain reads what there is and says whether there may be more. It reads no
+// more than a pipe holds, which is what the hook has written at its end: who
+// goes on writing does not keep us.
 func drain(fd int, tail *[]byte) bool {
 	var buf [4096]byte
-	for {
+	for range pipeSize / len(buf) {
 		n, err := unix.Read(fd, buf[:])
 		switch {
 		case errors.Is(err, unix.EINTR):
@@ -231,4 +238,8 @@ func drain(fd int, tail *[]byte) bool {
 			}
 		}
 	}
+	return true
 }
+
+// pipeSize is how much a pipe holds (pipe(7)).
+const pipeSize = 64 << 10

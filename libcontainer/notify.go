@@ -2,7 +2,6 @@ package libcontainer
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -72,7 +71,7 @@ func (n *notifyRelay) close() {
 
 // forward waits until the container says that it is ready, or has ended, and
 // passes that on with the process id of its init.
-func (n *notifyRelay) forward(_ context.Context, c *container) error {
+func (n *notifyRelay) forward(c *container) error {
 	if n.fd < 0 {
 		return nil
 	}
@@ -87,7 +86,9 @@ func (n *notifyRelay) forward(_ context.Context, c *container) error {
 	fds := []unix.PollFd{{Fd: int32(n.fd), Events: unix.POLLIN}, {Fd: int32(init), Events: unix.POLLIN}}
 	buf := make([]byte, 4096)
 	for {
-		if _, err := unix.Poll(fds, -1); err != nil && !errors.Is(err, unix.EINTR) {
+		if _, err := unix.Poll(fds, -1); errors.Is(err, unix.EINTR) {
+			continue // and what fds says is old
+		} else if err != nil {
 			return fmt.Errorf("wait for the container to be ready: %w", err)
 		}
 		if fds[0].Revents != 0 {
@@ -156,6 +157,9 @@ func barrier(fd int) error {
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
-		return err
+		if err != nil {
+			return fmt.Errorf("wait at a barrier: %w", err)
+		}
+		return nil
 	}
 }

@@ -36,10 +36,14 @@ func (t *terminal) attached() bool { return t != nil && t.master != nil }
 func (t *terminal) attach() error {
 	var buf [64]byte
 	_, fds, err := sys.RecvFD(t.socket, buf[:], 1)
-	if err != nil || len(fds) != 1 {
-		return fmt.Errorf("receive the terminal: %w", errors.Join(err, os.ErrInvalid))
+	if err == nil && len(fds) != 1 {
+		err = errors.New("there is none in the message")
+	}
+	if err != nil {
+		return fmt.Errorf("receive the terminal: %w", err)
 	}
 	if err := unix.SetNonblock(fds[0], true); err != nil {
+		sys.Close(fds[0])
 		return fmt.Errorf("receive the terminal: %w", err)
 	}
 	t.master = os.NewFile(uintptr(fds[0]), "terminal")

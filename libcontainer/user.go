@@ -42,22 +42,28 @@ func readPasswd(p *plan.Plan) ([]byte, error) {
 		return nil, err
 	}
 	defer sys.Close(root)
-	// O_NONBLOCK: the image may have put a fifo there.
-	fd, err := sys.Openat2(root, file, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_MAGICLINKS)
+	// The image may have put anything there: a fifo would keep us, and opening
+	// a device can do harm. So it is looked at first.
+	path, err := sys.Openat2(root, file, unix.O_PATH, 0, inRoot)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer sys.Close(fd)
+	defer sys.Close(path)
 	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
+	if err := unix.Fstat(path, &st); err != nil {
 		return nil, fmt.Errorf("look at %s: %w", name, err)
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size > passwdMax {
 		return nil, nil
 	}
+	fd, err := sys.Openat(sys.CWD, "/proc/self/fd/"+strconv.Itoa(path), unix.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer sys.Close(fd)
 	data := make([]byte, st.Size)
 	n, err := sys.Read(fd, data)
 	if err != nil {
