@@ -55,7 +55,8 @@ func (r *Runtime) store() (*store.Store, error) { return store.New(r.Root) }
 // same container.
 const lockWait = 30 * time.Second
 
-// lock loads a container for changing it.
+// lock loads a container for changing it. An error can come with a container,
+// which is locked then: all that is known of it is in the record.
 func (r *Runtime) lock(id string) (*container, error) {
 	s, err := r.store()
 	if err != nil {
@@ -66,15 +67,15 @@ func (r *Runtime) lock(id string) (*container, error) {
 		return nil, err
 	}
 	c := &container{runtime: r, locked: locked}
-	c.record, err = locked.Load()
-	if err != nil {
+	if c.record, err = locked.Load(); err != nil {
 		return c, err
 	}
 	if len(c.record.Hooks) > 0 {
-		c.hooks = &specs.Hooks{}
-		if err := json.Unmarshal(c.record.Hooks, c.hooks); err != nil {
+		hooks := &specs.Hooks{}
+		if err := json.Unmarshal(c.record.Hooks, hooks); err != nil {
 			return c, fmt.Errorf("read the hooks of container %s: %w", id, err)
 		}
+		c.hooks = hooks
 	}
 	return c, nil
 }
@@ -125,12 +126,11 @@ const endWait = 10 * time.Second
 
 // destroy ends all that runs of the container and removes all that was made
 // for it: the one undo, for a create that failed, for delete, for run. What is
-// not there any more is no error; everything is tried, and the errors joined.
-// The record goes last, so that what is left can be destroyed again.
+// not there any more is no error. The record goes last, so that what is left
+// can be destroyed again; as long as something runs, it stays.
 func (c *container) destroy() error {
-	err := c.endProcesses()
-	if err != nil {
-		return err // as long as something runs, what it uses must be found again
+	if err := c.endProcesses(); err != nil {
+		return err
 	}
 	if c.hooks != nil {
 		c.runEveryHook(c.hooks.Poststop, runtimePlace("poststop", Stopped, 0, c.record.Bundle))
@@ -138,14 +138,41 @@ func (c *container) destroy() error {
 	return c.locked.Remove()
 }
 
-// endProcesses kills what is in the container's cgroup, waits for it, and
-// removes the cgroup.
-func (c *container) endProcesses() error {
-	if fd, err := c.openInit(); err == nil {
-		// init may have been moved to another cgroup.
-		_ = sys.PidfdSignal(fd, unix.SIGKILL)
-		defer sys.Close(fd)
+// undo destroys the container because of err, and returns that with what went
+// wrong on the way.
+func (c *container) undo(err error) error {
+	if undoErr := c.destroy(); undoErr != nil {
+		return fmt.Errorf("%w; undo it: %w", err, undoErr)
 	}
+	return err
+}
+
+// endProcesses kills init and what is in the container's cgroup, waits for
+// their end, and removes the cgroup.
+func (c *container) endProcesses() error {
+	deadline := time.Now().Add(endWait)
+	fd, err := c.openInit()
+	if err != nil {
+		return c.removeCgroup(deadline)
+	}
+	defer sys.Close(fd)
+	// init may have been moved to another cgroup.
+	_ = sys.PidfdSignal(fd, unix.SIGKILL)
+	if err := c.removeCgroup(deadline); err != nil {
+		return err
+	}
+	switch ended, err := sys.PidfdWait(fd, deadline); {
+	case err != nil:
+		return fmt.Errorf("wait for the end of init: %w", err)
+	case !ended:
+		return fmt.Errorf("wait for the end of init: pid %d still runs after SIGKILL", c.record.Pid)
+	}
+	return nil
+}
+
+// removeCgroup kills what is in the container's cgroup, waits for it until the
+// deadline, and removes the cgroup.
+func (c *container) removeCgroup(deadline time.Time) error {
 	cg, err := c.cgroup()
 	if err != nil || cg == nil {
 		return err
@@ -158,7 +185,7 @@ func (c *container) endProcesses() error {
 	return cgroup2.Remove(cgroup2.Mount{Path: c.record.CgroupMount}, c.record.Cgroup, cgroup2.Removal{
 		Leaf:          c.record.CgroupLeaf,
 		KeepContainer: !c.record.CgroupMade,
-		Deadline:      time.Now().Add(endWait),
+		Deadline:      deadline,
 	})
 }
 
@@ -169,9 +196,11 @@ func (c *container) killCgroup(cg *cgroup2.Cgroup) error {
 		return cg.Kill()
 	}
 	if c.record.Status == store.Creating {
-		// It may be another container's that was there first; a process of
-		// ours has died with the create.
-		return nil
+		// A process of ours has died with the create, unless it had reached
+		// the gate; what is there may also be another container's that came first.
+		if others, err := c.sharesCgroup(); err != nil || others {
+			return err
+		}
 	}
 	leaf, err := cgroup2.Open(cgroup2.Mount{Path: c.record.CgroupMount}, c.record.Cgroup+"/"+c.record.CgroupLeaf)
 	if errors.Is(err, unix.ENOENT) {
@@ -182,4 +211,26 @@ func (c *container) killCgroup(cg *cgroup2.Cgroup) error {
 	}
 	defer leaf.Close()
 	return leaf.Kill()
+}
+
+// sharesCgroup says whether another container has the same cgroup.
+func (c *container) sharesCgroup() (bool, error) {
+	s, err := c.runtime.store()
+	if err != nil {
+		return false, err
+	}
+	ids, err := s.List()
+	if err != nil {
+		return false, err
+	}
+	for _, id := range ids {
+		if id == c.record.ID {
+			continue
+		}
+		other, err := s.Load(id)
+		if err == nil && other.Cgroup == c.record.Cgroup {
+			return true, nil
+		}
+	}
+	return false, nil
 }

@@ -34,22 +34,22 @@ type creation struct {
 	inputs  inputs
 	pair    *cgroup2.Pair
 	child   *launch.Child
-	// terminal is our end of the console socket of an attached run, or -1.
-	terminal int
+	// console is what an attached run gives init to send its terminal to, or -1.
+	console int
 }
 
 // Create makes a container: everything but the program. On error nothing is
 // left of it.
-func (r *Runtime) Create(ctx context.Context, o CreateOptions) error {
-	c, err := r.create(ctx, &o, plan.GateSocket, -1)
+func (r *Runtime) Create(_ context.Context, o CreateOptions) error {
+	c, err := r.create(&o, plan.GateSocket, -1)
 	c.close()
 	return err
 }
 
 // create makes a container whose init waits at a gate. On error nothing is
-// left of it but what has to be closed.
-func (r *Runtime) create(ctx context.Context, o *CreateOptions, gate plan.Gate, console int) (*creation, error) {
-	c := &creation{container: container{runtime: r}, options: *o, terminal: console}
+// left of it but what has to be closed. console is donated.
+func (r *Runtime) create(o *CreateOptions, gate plan.Gate, console int) (*creation, error) {
+	c := &creation{container: container{runtime: r}, options: *o, console: console, inputs: inputs{pid: -1}}
 	if err := c.decide(gate); err != nil {
 		return c, fmt.Errorf("create container %s: %w", o.ID, err)
 	}
@@ -60,14 +60,11 @@ func (r *Runtime) create(ctx context.Context, o *CreateOptions, gate plan.Gate, 
 	if c.locked, err = s.Create(o.ID, c.record); err != nil {
 		return c, err
 	}
-	if err := c.make(ctx); err != nil {
+	if err := c.make(); err != nil {
 		if c.child != nil {
 			c.child.Kill()
 		}
-		if undoErr := c.destroy(); undoErr != nil {
-			err = errors.Join(err, fmt.Errorf("undo it: %w", undoErr))
-		}
-		return c, fmt.Errorf("create container %s: %w", o.ID, err)
+		return c, fmt.Errorf("create container %s: %w", o.ID, c.undo(err))
 	}
 	return c, nil
 }
@@ -78,6 +75,9 @@ func (c *creation) close() {
 		return
 	}
 	c.inputs.close()
+	if c.console >= 0 {
+		sys.Close(c.console)
+	}
 	if c.pair != nil {
 		c.pair.Close()
 	}
@@ -89,7 +89,7 @@ func (c *creation) close() {
 
 // make makes what was decided. The child mounts while we set its limits; it
 // cannot become the user's program before it is told to.
-func (c *creation) make(ctx context.Context) error {
+func (c *creation) make() error {
 	if err := c.prepareDirectory(); err != nil {
 		return err
 	}
@@ -113,7 +113,10 @@ func (c *creation) make(ctx context.Context) error {
 	if err := c.limit(); err != nil {
 		return c.explain(err)
 	}
-	if err := c.accompany(ctx); err != nil {
+	if err := c.accompany(); err != nil {
+		return c.explain(err)
+	}
+	if err := c.adjust(); err != nil {
 		return c.explain(err)
 	}
 	return c.publish()
@@ -153,14 +156,17 @@ func (c *creation) maps() *launch.Maps {
 	return launch.NewMaps(c.spec.Linux.UIDMappings, c.spec.Linux.GIDMappings)
 }
 
-// limit puts the child under its limits.
+// limit puts the child under the limits of its cgroup.
 func (c *creation) limit() error {
 	if err := c.pair.Apply(c.limits); err != nil {
 		return err
 	}
-	if err := c.pair.Filter(c.filter); err != nil {
-		return err
-	}
+	return c.pair.Filter(c.filter)
+}
+
+// adjust sets what only the runtime has the right to set, on the process that
+// stands at the gate: it need not be the one that was cloned.
+func (c *creation) adjust() error {
 	p := c.plan.Process
 	if p == nil {
 		return nil
@@ -181,7 +187,7 @@ func (c *creation) limit() error {
 }
 
 // accompany answers the child until it stands at the gate.
-func (c *creation) accompany(ctx context.Context) error {
+func (c *creation) accompany() error {
 	for {
 		event, err := c.child.Next()
 		if err != nil {
@@ -190,7 +196,7 @@ func (c *creation) accompany(ctx context.Context) error {
 		if event.Code == compile.ToldReady {
 			return nil
 		}
-		err = c.answer(ctx, event)
+		err = c.answer(event)
 		if event.FD >= 0 {
 			sys.Close(event.FD)
 		}
@@ -201,13 +207,13 @@ func (c *creation) accompany(ctx context.Context) error {
 }
 
 // answer does what the child waits for, and lets it go on.
-func (c *creation) answer(ctx context.Context, event launch.Event) error {
+func (c *creation) answer(event launch.Event) error {
 	missing := int(event.Code) - compile.ToldMissing
 	switch {
 	case event.Code == compile.ToldMap:
 		return c.child.Map(c.maps())
 	case event.Code == compile.ToldMounted:
-		if err := c.createHooks(ctx); err != nil {
+		if err := c.createHooks(); err != nil {
 			return err
 		}
 	case missing >= 0 && missing < len(c.init.Missing) && event.FD >= 0:
@@ -222,9 +228,10 @@ func (c *creation) answer(ctx context.Context, event launch.Event) error {
 }
 
 // createHooks runs the three kinds of hooks that come before the change of root.
-func (c *creation) createHooks(context.Context) error {
+func (c *creation) createHooks() error {
 	host := runtimePlace("prestart", Creating, c.child.Pid, c.record.Bundle)
-	if err := c.runHooks(c.hooks.Prestart, host); err != nil { //nolint:staticcheck // deprecated and still due
+	//lint:ignore SA1019 deprecated, and still due
+	if err := c.runHooks(c.hooks.Prestart, host); err != nil {
 		return err
 	}
 	host.kind = "createRuntime"

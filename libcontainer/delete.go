@@ -45,13 +45,16 @@ func (r *Runtime) Delete(_ context.Context, id string, o DeleteOptions) error {
 }
 
 // assume takes a container whose record cannot be read for one that has what
-// every container has: its cgroup where the settings say.
+// every container has: its cgroup where the settings say. A record of which
+// only the hooks are unreadable stands.
 func (c *container) assume(id string) error {
+	if c.record.ID != "" {
+		return nil
+	}
 	mount, err := cgroup2.FindMount()
 	if err != nil {
 		return err
 	}
-	c.hooks = nil
 	c.record = store.Record{
 		ID:          id,
 		Cgroup:      path.Join(c.runtime.CgroupsRoot, id),

@@ -34,16 +34,15 @@ func (in *inputs) close() {
 	for _, fd := range in.fds {
 		sys.Close(fd)
 	}
-	if in.pid >= 0 && in.fds != nil {
+	if in.pid >= 0 {
 		sys.Close(in.pid)
 	}
-	in.fds = nil
+	in.fds, in.pid = nil, -1
 }
 
 // open opens everything that is the caller's: namespaces to join, the console
 // socket. It has no effect on the host.
 func (c *creation) open(gate plan.Gate) error {
-	c.inputs = inputs{fds: map[string]int{}, pid: -1}
 	for _, n := range c.plan.Namespaces {
 		if n.Path == "" {
 			continue
@@ -95,12 +94,12 @@ func openNamespace(n *plan.Namespace) (int, error) {
 func (c *creation) openConsole(gate plan.Gate) error {
 	terminal := c.plan.Process != nil && c.plan.Process.Terminal
 	switch {
-	case terminal && c.terminal >= 0:
+	case terminal && c.console >= 0:
 		if _, err := unix.IoctlGetTermios(0, unix.TCGETS); err != nil {
 			return errors.New("attach the terminal: standard input is none [set process.terminal to false]")
 		}
-		c.inputs.donate(compile.InputConsole, c.terminal)
-		c.terminal = -1
+		c.inputs.donate(compile.InputConsole, c.console)
+		c.console = -1
 		return nil
 	case terminal && c.options.ConsoleSocket == "":
 		return errors.New("cannot allocate tty if mesoc will detach without setting console socket [give --console-socket]")

@@ -54,12 +54,12 @@ func (r *Runtime) Kill(_ context.Context, id string, sig unix.Signal, o KillOpti
 // signalAll signals everything in the container's cgroup and below. A
 // container without processes has been signalled.
 func (c *container) signalAll(sig unix.Signal) error {
-	pair, err := c.cgroup()
-	if err != nil || pair == nil {
+	cg, err := c.cgroup()
+	if err != nil || cg == nil {
 		return err
 	}
-	defer pair.Close()
-	if err := pair.Signal(sig); err != nil {
+	defer cg.Close()
+	if err := cg.Signal(sig); err != nil {
 		return fmt.Errorf("send %s to all processes of container %s: %w", signalName(sig), c.record.ID, err)
 	}
 	return nil

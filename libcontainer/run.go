@@ -19,7 +19,7 @@ import (
 // Run creates a container, starts it, and unless it is detached waits for its
 // end, passes signals on to it and deletes it. It returns the exit code of the
 // program, 128+n if signal n killed it.
-func (r *Runtime) Run(ctx context.Context, o RunOptions) (int, error) {
+func (r *Runtime) Run(_ context.Context, o RunOptions) (int, error) {
 	console := -1
 	var tty *terminal
 	if !o.Detach {
@@ -38,31 +38,32 @@ func (r *Runtime) Run(ctx context.Context, o RunOptions) (int, error) {
 			return 0, fmt.Errorf("become a subreaper: %w", err)
 		}
 	}
-	c, err := r.create(ctx, &o.CreateOptions, plan.GateParent, console)
+	c, err := r.create(&o.CreateOptions, plan.GateParent, console)
 	defer c.close()
 	if err != nil {
 		return 0, err
 	}
-	if !c.record.HasProcess {
-		err = errors.New("its config.json has no process")
-	} else {
-		err = c.runProgram()
+	signals := make(chan os.Signal, 64)
+	if !o.Detach {
+		// Before the program runs, so that none ends us and leaves it alone.
+		signal.Notify(signals)
+		defer signal.Stop(signals)
 	}
-	if err != nil {
+	if err := c.runProgram(); err != nil {
 		c.child.Kill()
-		if undoErr := c.destroy(); undoErr != nil {
-			err = errors.Join(err, fmt.Errorf("undo it: %w", undoErr))
-		}
-		return 0, fmt.Errorf("run container %s: %w", o.ID, err)
+		return 0, fmt.Errorf("run container %s: %w", o.ID, c.undo(err))
 	}
 	if o.Detach {
 		return 0, nil
 	}
-	return c.attend(&o, tty)
+	return c.attend(&o, tty, signals)
 }
 
 // runProgram opens the gate of a child that waits for us.
 func (c *creation) runProgram() error {
+	if !c.record.HasProcess {
+		return errors.New("its config.json has no process")
+	}
 	if err := c.startHooks(); err != nil {
 		return err
 	}
@@ -76,8 +77,9 @@ func (c *creation) runProgram() error {
 	return c.poststart()
 }
 
-// attend waits for the end of an attached container.
-func (c *creation) attend(o *RunOptions, tty *terminal) (int, error) {
+// attend waits for the end of an attached container, passes signals on to it
+// meanwhile, and deletes it.
+func (c *creation) attend(o *RunOptions, tty *terminal, signals chan os.Signal) (int, error) {
 	// It can take days, so the collector is needed after all.
 	debug.SetGCPercent(100)
 	c.inputs.close()
@@ -86,11 +88,12 @@ func (c *creation) attend(o *RunOptions, tty *terminal) (int, error) {
 	if c.plan.Process.Terminal {
 		if err := tty.attach(); err != nil {
 			c.child.Kill()
+			if deleteErr := c.runtime.deleteEnded(o.ID, c.record.Init()); deleteErr != nil {
+				err = fmt.Errorf("%w; %w", err, deleteErr)
+			}
 			return 0, err
 		}
 	}
-	signals := make(chan os.Signal, 64)
-	signal.Notify(signals)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -98,7 +101,11 @@ func (c *creation) attend(o *RunOptions, tty *terminal) (int, error) {
 			c.pass(s, tty)
 		}
 	}()
-	status, err := c.child.Wait()
+	wait := c.child.WaitAsReaper
+	if o.NoSubreaper {
+		wait = c.child.Wait
+	}
+	status, err := wait()
 	signal.Stop(signals)
 	close(signals)
 	<-done

@@ -2,7 +2,6 @@ package libcontainer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -14,7 +13,7 @@ import (
 
 // Start opens the gate of a created container and returns when its program
 // runs. If the program cannot be executed, the error is the kernel's.
-func (r *Runtime) Start(ctx context.Context, id string) error {
+func (r *Runtime) Start(_ context.Context, id string) error {
 	c, err := r.lock(id)
 	defer c.close()
 	if err != nil {
@@ -29,13 +28,10 @@ func (r *Runtime) Start(ctx context.Context, id string) error {
 	}
 	defer notify.close()
 	if err := c.start(); err != nil {
-		if undoErr := c.destroy(); undoErr != nil {
-			err = errors.Join(err, fmt.Errorf("undo it: %w", undoErr))
-		}
-		return fmt.Errorf("start container %s: %w", id, err)
+		return fmt.Errorf("start container %s: %w", id, c.undo(err))
 	}
 	c.close() // it may take its time, and be deleted meanwhile
-	return notify.forward(ctx, c)
+	return notify.forward(c)
 }
 
 // startable says whether the container waits to be started.
