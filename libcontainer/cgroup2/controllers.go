@@ -2,6 +2,7 @@ package cgroup2
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,22 +14,45 @@ import (
 type Need struct {
 	Controller string
 	For        string // as memory.max
+	// Wish says that the file is written where it is and not missed where it
+	// is not: it sets what is so without it.
+	Wish bool
 }
 
 // Controllers are the controllers that a container needs, each once.
 type Controllers []Need
 
-// add adds a need unless the controller is there already.
+// add adds a need unless the controller is there already. A need takes the
+// place of a wish.
 func (c Controllers) add(n Need) Controllers {
 	if n.Controller == "" {
 		return c
 	}
-	for _, have := range c {
+	for i, have := range c {
 		if have.Controller == n.Controller {
+			if have.Wish && !n.Wish {
+				c[i] = n
+			}
 			return c
 		}
 	}
 	return append(c, n)
+}
+
+// available drops the wishes that a list of controllers does not meet.
+func (c Controllers) available(list string) Controllers {
+	missing := c.missing(list)
+	var out Controllers
+	for _, n := range c {
+		if !n.Wish || !slices.Contains(missing, n) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+func (c Controllers) hasWish() bool {
+	return slices.ContainsFunc(c, func(n Need) bool { return n.Wish })
 }
 
 // String returns what subtree_control is told: +memory +pids.
@@ -88,6 +112,20 @@ type chain struct {
 // in what is below it, by writing subtree_control from the top down. Where they
 // are there already, as after the first container, it is one read and one write.
 func (h chain) enable(c *Cgroup, need Controllers) error {
+	if need.hasWish() {
+		root, err := h.openParent("")
+		if err != nil {
+			return err
+		}
+		list, err := root.read("cgroup.controllers")
+		root.Close()
+		if err != nil {
+			return err
+		}
+		if need = need.available(list); len(need) == 0 {
+			return nil
+		}
+	}
 	have, err := c.read("cgroup.controllers")
 	if err != nil {
 		return err

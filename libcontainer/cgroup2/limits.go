@@ -90,13 +90,11 @@ func Translate(r *specs.LinuxResources) (Limits, error) {
 	return t.limits, nil
 }
 
-// Controllers returns the controllers that the limits need.
+// Controllers returns the controllers that the limits need, or would use.
 func (l Limits) Controllers() Controllers {
 	var need Controllers
 	for _, s := range l.Settings {
-		if !s.Optional {
-			need = need.add(Need{Controller: s.Controller, For: s.File})
-		}
+		need = need.add(Need{Controller: s.Controller, For: s.File, Wish: s.Optional})
 	}
 	return need
 }

@@ -254,8 +254,17 @@ func TestControllers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if need := none.Controllers(); len(need) != 0 {
-		t.Errorf("no limits need %v", need)
+	wishes := none.Controllers()
+	for _, n := range wishes {
+		if !n.Wish {
+			t.Errorf("no limits need %s for %s", n.Controller, n.For)
+		}
+	}
+	if got, want := wishes.available("cpuset pids memory\n").String(), "+pids +memory"; got != want {
+		t.Errorf("wishes that can be had: %q, want %q", got, want)
+	}
+	if got := need.available("pids\n"); len(got) != len(need) {
+		t.Errorf("of the needs %v only %v are left: they are no wishes", need, got)
 	}
 	if got := need.missing("cpuset cpu io memory hugetlb pids rdma misc\n"); len(got) != 0 {
 		t.Errorf("missing %v", got)

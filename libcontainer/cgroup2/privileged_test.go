@@ -127,7 +127,7 @@ func TestCreateTogether(t *testing.T) {
 	if testing.Short() {
 		t.Log("without controllers")
 	} else if strings.Contains(readFile(t, s.mount.Path+"/cgroup.controllers"), "hugetlb") {
-		need = Controllers{{"hugetlb", "hugetlb.2MB.max"}}
+		need = Controllers{{Controller: "hugetlb", For: "hugetlb.2MB.max"}}
 	}
 	var all sync.WaitGroup
 	errs := make([]error, 16)
@@ -240,7 +240,7 @@ func TestControllersEnabled(t *testing.T) {
 
 func TestMissingController(t *testing.T) {
 	s := scratch(t)
-	_, err := Create(s.mount, s.path+"/a/c1", "leaf", Controllers{{"nonesuch", "nonesuch.max"}})
+	_, err := Create(s.mount, s.path+"/a/c1", "leaf", Controllers{{Controller: "nonesuch", For: "nonesuch.max"}})
 	var missing *MissingControllerError
 	if !errors.As(err, &missing) || missing.Controller != "nonesuch" || missing.Mount != s.mount.Path {
 		t.Fatalf("error %v", err)
@@ -292,7 +292,7 @@ func TestInvalidAncestor(t *testing.T) {
 	}
 	defer busy.Close()
 	s.start(busy, "sleep", "1000")
-	_, err = Create(s.mount, s.path+"/busy/c1", "leaf", Controllers{{"pids", "pids.max"}})
+	_, err = Create(s.mount, s.path+"/busy/c1", "leaf", Controllers{{Controller: "pids", For: "pids.max"}})
 	want := "enable pids in cgroup " + s.path + `/busy/c1: its type is "domain invalid", because a cgroup above it`
 	if !errors.Is(err, unix.EOPNOTSUPP) || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("%v, want %s", err, want)

@@ -63,9 +63,7 @@ func (w *writer) rootfs() {
 		propagation = unix.MS_SLAVE | unix.MS_REC
 	}
 	w.mountCall("set the propagation of all mounts", "", "/", "", propagation, "")
-	if propagation&(unix.MS_SLAVE|unix.MS_PRIVATE) == 0 {
-		w.privateParent(p.Rootfs.Path)
-	}
+	w.privateParent(p.Rootfs.Path)
 	w.openTree("copy the mount of "+p.Rootfs.Path, p.Rootfs.Path, true, w.root)
 	target := w.fdcell("rootfs")
 	w.openHost("open the root directory "+p.Rootfs.Path, p.Rootfs.Path, unix.O_PATH|unix.O_DIRECTORY, target)
@@ -74,8 +72,9 @@ func (w *writer) rootfs() {
 }
 
 // privateParent makes the mount that holds the root directory private: neither
-// pivot_root nor our mounts may be propagated to the host. The nearest
-// directory above that is a mount point is the one.
+// pivot_root nor our mounts may be propagated to the host, and mounts that the
+// host makes there later are not the container's. The nearest directory above
+// that is a mount point is the one.
 func (w *writer) privateParent(rootfs string) {
 	done := w.Label()
 	for dir := rootfs; dir != "/"; dir = path.Dir(dir) {

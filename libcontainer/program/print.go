@@ -110,7 +110,7 @@ func (p *Program) arg(a Arg, call string) string {
 		return fmt.Sprintf("&data[%#x]", a.value-p.base-offData)
 	case int64(a.value) == atFDCWD:
 		return "AT_FDCWD"
-	case int64(a.value) < 0 && int64(a.value) > -4096, a.value < 4096 && call != "mount":
+	case int64(a.value) < 0 && int64(a.value) > -4096, a.value < 4096 && (call != "mount" || a.value == 0):
 		return strconv.FormatInt(int64(a.value), 10)
 	}
 	return fmt.Sprintf("%#x", a.value)
