@@ -219,7 +219,6 @@ caps() {
 }
 
 is_mesoc() { [ "$RUNTIME_NAME" = mesoc ]; }
-is_runc() { [ "$RUNTIME_NAME" = runc ]; }
 
 ours() {
 	is_mesoc || skip "mesoc only: $1"

@@ -1,0 +1,65 @@
+#!/usr/bin/env bats
+# What is named by the interface and not there yet says so, loudly.
+
+load helpers
+
+setup_test() { ours "others have other gaps"; }
+
+@test "commands that are not built: an error with their name, for --help too" {
+	for c in ps pause resume update events checkpoint restore wait stats watch recover check; do
+		rt $c "$ID"
+		fails "$c: not supported yet"
+		rt $c --help
+		fails "$c: not supported yet"
+	done
+	rt exec "$ID" true
+	eq "$status" 255 "exit status of exec"
+	has "$stderr" "exec: not supported yet"
+	clean
+}
+
+@test "flags that are not built: create, run and list say which" {
+	for f in --parent=p --share-cgroups --sandbox=/tmp --disk-limit=1GB --network=n --publish=1:2 --volume=/a:/b --image-config=f --supervise; do
+		for c in create run; do
+			rt $c --bundle "$BUNDLE" "$f" "$ID"
+			fails "${f%%=*}" "not supported yet"
+		done
+	done
+	rt list --tree
+	fails --tree "not supported yet"
+	clean
+}
+
+@test "--share-cgroups=false asks for nothing" {
+	rt create --share-cgroups=false --supervise=false --bundle "$BUNDLE" "$ID"
+	ok
+}
+
+@test "--systemd-cgroup and --cgroup-manager: refused where they would matter" {
+	for f in --systemd-cgroup --cgroup-manager=systemd --cgroup-manager=disabled; do
+		for c in create run; do
+			rt $f $c --bundle "$BUNDLE" "$ID"
+			fails "not supported"
+			clean
+		done
+	done
+	# Forced deletion comes with whatever flags the engine has.
+	create
+	ok
+	rt --systemd-cgroup state "$ID"
+	ok
+	rt --systemd-cgroup delete --force "$ID"
+	ok
+	clean
+}
+
+@test "--annotation: adds to the bundle's" {
+	edit '/annotations={"a":"1","b":"2"}'
+	rt create --annotation b=3 --annotation "c=x=y" --annotation d= --bundle "$BUNDLE" "$ID"
+	ok
+	eq "$(state /annotations)" '{"a":"1","b":"3","c":"x=y","d":""}'
+	rt create --annotation io.mesoc.networks=n --bundle "$BUNDLE" "${ID}b"
+	fails io.mesoc.networks network/cni
+	rt create --annotation noequals --bundle "$BUNDLE" "${ID}b"
+	fails noequals
+}

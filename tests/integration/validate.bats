@@ -1,0 +1,70 @@
+#!/usr/bin/env bats
+# validate: every problem of a bundle at once, and nothing touched.
+
+load helpers
+
+setup_test() { ours "a command of its own"; }
+
+@test "validate: a good bundle has nothing to say" {
+	rmdir "$ROOT"
+	rt validate --bundle "$BUNDLE"
+	ok
+	eq "$output$stderr" ""
+	cd "$BUNDLE"
+	rt validate
+	ok
+	# No state directory is made for it.
+	[ ! -e "$ROOT" ]
+	mkdir "$ROOT"
+}
+
+@test "validate: every problem on a line of its own, with its pointer" {
+	edit /process/cwd:=tmp /ociVersion:=1 /linux/rootfsPropagation:=x '/mounts+={"destination":"/a"}' /hostname!
+	rt validate --bundle "$BUNDLE"
+	fails "4 problem"
+	lines '/process/cwd: "tmp": must be an absolute path'
+	eq "$(grep -c '^/' "$out_file")" 4 "lines with a pointer"
+	for p in /ociVersion /process/cwd /linux/rootfsPropagation /mounts/7/type; do
+		grep -q "^$p: " "$out_file" || die "no line for $p in: $output"
+	done
+	clean
+}
+
+@test "validate --format json" {
+	edit /process/cwd:=tmp /linux/rootfsPropagation:=x
+	rt validate --format json --bundle "$BUNDLE"
+	fails
+	run -0 "$RIG" get "$out_file" /0/pointer /1/pointer
+	eq "$(sort <<<"$output")" $'/linux/rootfsPropagation\n/process/cwd'
+	cp "$BATS_TEST_DIRNAME/testdata/config.json" "$BUNDLE/config.json"
+	rt validate -f json -b "$BUNDLE"
+	ok
+	eq "$output" "[]"
+}
+
+@test "validate: all wrong types of a config" {
+	edit /process/args=3 '/mounts={}' '/root/readonly="x"'
+	rt validate --bundle "$BUNDLE"
+	fails
+	for p in /process/args /mounts /root/readonly; do has "$output$stderr" "$p: expected"; done
+}
+
+@test "validate: no config.json" {
+	rt validate --bundle "$T"
+	fails "open $T/config.json: no such file or directory"
+}
+
+@test "validate: warnings are not problems" {
+	edit '/process/capabilities={"bounding":["CAP_FLY"]}'
+	rt validate --bundle "$BUNDLE"
+	ok
+	eq "$output" ""
+	has "$stderr" CAP_FLY
+}
+
+@test "validate: needs no root" {
+	chmod 755 "$T" "${T%/*}" "${T%/*/*}"
+	case $(stat -c %A "${RUNTIME%/*}") in *x) ;; *) skip "${RUNTIME%/*} is not open to others" ;; esac
+	run -0 setpriv --reuid 65534 --regid 65534 --clear-groups "$RUNTIME" validate --bundle "$BUNDLE"
+	eq "$output" ""
+}
