@@ -148,6 +148,9 @@ func barrier(fd int) error {
 	defer sys.Close(pipe[0])
 	err := sys.SendFD(fd, []byte("BARRIER=1"), pipe[1])
 	sys.Close(pipe[1])
+	if errors.Is(err, unix.ECONNREFUSED) {
+		return nil // it has heard what it wanted, and has gone
+	}
 	if err != nil {
 		return fmt.Errorf("send a barrier: %w", err)
 	}

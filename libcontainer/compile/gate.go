@@ -90,6 +90,7 @@ func (w *writer) gate() int {
 			program.Const(unix.SOCK_CLOEXEC)).Keep(conn).Again(unix.EINTR)
 		// Who starts the container does not have the program, only the
 		// descriptions of the steps from here on.
+		w.Store64("report to start from now on", program.Addr(w.Report()), conn.Arg())
 		first := w.Len() + 1
 		w.Store64("count steps from the gate", program.Addr(w.IndexBase()), program.Const(-first))
 	} else {
