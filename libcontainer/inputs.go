@@ -127,8 +127,9 @@ type activation struct {
 // (sd_listen_fds(3)).
 func socketActivation(preserve int) (activation, error) {
 	var a activation
-	if n, err := strconv.Atoi(os.Getenv("LISTEN_FDS")); err == nil && n > 0 && os.Getenv("LISTEN_PID") == strconv.Itoa(os.Getpid()) {
-		a = activation{listen: n, env: []string{"LISTEN_FDS=" + strconv.Itoa(n), "LISTEN_PID=1"}}
+	n, err := strconv.ParseInt(os.Getenv("LISTEN_FDS"), 10, 32)
+	if err == nil && n > 0 && os.Getenv("LISTEN_PID") == strconv.Itoa(os.Getpid()) {
+		a = activation{listen: int(n), env: []string{"LISTEN_FDS=" + strconv.FormatInt(n, 10), "LISTEN_PID=1"}}
 	}
 	for fd := 3; fd < 3+a.listen+preserve; fd++ {
 		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil {
