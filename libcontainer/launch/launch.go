@@ -39,6 +39,8 @@ type Spec struct {
 	Maps *Maps
 	// Fault makes a step fail; for tests.
 	Fault *program.Fault
+	// fork has the child made without assembly; for tests.
+	fork bool
 }
 
 // inputSync is the input that every program has: its end of the dialogue.
@@ -121,10 +123,13 @@ func (c *Child) start(s *Spec, theirs int, inputs map[string]int) error {
 		return err
 	}
 	defer sys.Close(exe)
+	if !stage.Supported || s.fork {
+		return inPidNamespace(s.PidNamespace, func() error { return c.fork(s, memfd, exe, inputs) })
+	}
 	if err := c.write(s, theirs, memfd, exe, inputs); err != nil {
 		return err
 	}
-	if err := c.clone(s); err != nil {
+	if err := inPidNamespace(s.PidNamespace, func() error { return c.clone(s) }); err != nil {
 		return err
 	}
 	if s.Maps != nil && s.Namespaces&unix.CLONE_NEWUSER != 0 {
@@ -163,7 +168,7 @@ func (c *Child) write(s *Spec, theirs, memfd, exe int, inputs map[string]int) er
 	}
 	argv := []string{stage.Name, fmt.Sprint(memfd)}
 	// For the twin, which is a Go program; the assembly stage does not look.
-	env := []string{"GOMAXPROCS=1", "GOGC=off"}
+	env := twinEnv()
 	b.Call("exec the stage", unix.SYS_EXECVEAT, program.Const(exe), b.String("").Arg(),
 		b.Vector(argv).Arg(), b.Vector(env).Arg(), program.Const(unix.AT_EMPTY_PATH))
 	c.prologue = b.Program()
@@ -186,28 +191,19 @@ func (c *Child) clone(s *Spec) error {
 		args.Flags |= unix.CLONE_INTO_CGROUP
 		args.Cgroup = uint64(s.Cgroup)
 	}
-	if s.PidNamespace >= 0 { // which is the thread's
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-	}
-	back, err := visitPidNamespace(s.PidNamespace)
-	if err != nil {
-		return err
-	}
 	pid, err := stage.Clone(&args, uintptr(unsafe.Pointer(&c.memory[0])))
-	backErr := back()
 	if err != nil {
 		return fmt.Errorf("clone the process: %w", explainClone(err, s))
 	}
 	c.Pid, c.Pidfd = pid, int(pidfd)
-	return backErr
+	return nil
 }
 
 // explainClone says what the kernel's answer to clone3 means here.
 func explainClone(err error, s *Spec) error {
 	switch {
 	case errors.Is(err, unix.ENOSYS):
-		return fmt.Errorf("clone3 is not supported (Linux 5.7 has all of it that is needed, on amd64 and arm64): %w", err)
+		return fmt.Errorf("clone3 is not supported (Linux 5.7 has all of it that is needed): %w", err)
 	case errors.Is(err, unix.EAGAIN) && s.Cgroup >= 0:
 		return fmt.Errorf("a limit on processes (pids.max or RLIMIT_NPROC) forbids one more: %w", err)
 	case errors.Is(err, unix.EBUSY) && s.Cgroup >= 0:
@@ -218,27 +214,27 @@ func explainClone(err error, s *Spec) error {
 	return err
 }
 
-// visitPidNamespace makes children of this thread be born into the namespace;
-// what it returns takes that back.
-func visitPidNamespace(ns int) (back func() error, err error) {
+// inPidNamespace calls f with children of this thread born into the namespace,
+// unless that is -1.
+func inPidNamespace(ns int, f func() error) error {
 	if ns < 0 {
-		return func() error { return nil }, nil
+		return f()
 	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	own, err := sys.Openat(sys.CWD, "/proc/thread-self/ns/pid", unix.O_RDONLY, 0)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	defer sys.Close(own)
 	if err := unix.Setns(ns, unix.CLONE_NEWPID); err != nil {
-		sys.Close(own)
-		return nil, fmt.Errorf("join pid namespace: %w", err)
+		return fmt.Errorf("join pid namespace: %w", err)
 	}
-	return func() error {
-		defer sys.Close(own)
-		if err := unix.Setns(own, unix.CLONE_NEWPID); err != nil {
-			return fmt.Errorf("return to the runtime's pid namespace: %w", err)
-		}
-		return nil
-	}, nil
+	err = f()
+	if back := unix.Setns(own, unix.CLONE_NEWPID); back != nil && err == nil {
+		err = fmt.Errorf("return to the runtime's pid namespace: %w", back)
+	}
+	return err
 }
 
 // openSelf opens our own executable so that nobody who gets hold of the

@@ -14,11 +14,12 @@ import (
 // gid_map take them (user_namespaces(7)).
 type Maps struct {
 	UID, GID string
+	uid, gid []specs.LinuxIDMapping // the same, for fork
 }
 
 // NewMaps writes the lines of mappings.
 func NewMaps(uid, gid []specs.LinuxIDMapping) *Maps {
-	return &Maps{UID: mapLines(uid), GID: mapLines(gid)}
+	return &Maps{UID: mapLines(uid), GID: mapLines(gid), uid: uid, gid: gid}
 }
 
 func mapLines(maps []specs.LinuxIDMapping) string {
