@@ -255,6 +255,7 @@ $BASE
 }
 
 @test "delete: processes that outlive an init without a pid namespace" {
+	ours "runc 1.1 may leave the cgroup"
 	script 'sleep 1000 & echo $! >/left; exit 0' /linux/namespaces/@pid!
 	start_box
 	stopped
