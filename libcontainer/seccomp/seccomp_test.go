@@ -1,0 +1,84 @@
+package seccomp
+
+import (
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+func TestDockerIsShort(t *testing.T) {
+	f, err := Compile(readProfile(t, "docker"), Options{Native: specs.ArchX86_64, Enosys: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, _ := lookupArch(specs.ArchX86_64)
+	total := 0
+	for nr := range uint32(460) {
+		d := newData(&a, nr, [6]uint64{})
+		_, steps := run(f.Program, &d)
+		total += steps
+	}
+	t.Logf("%d instructions, %d steps for 460 syscalls", len(f.Program), total)
+	if len(f.Program) > 560 || total > 460*16 {
+		t.Errorf("%d instructions, %d steps", len(f.Program), total)
+	}
+}
+
+func TestEnosysAboveTheHighestNamed(t *testing.T) {
+	s := readProfile(t, "docker")
+	s.Syscalls = []specs.LinuxSyscall{{Names: []string{"read", "openat2"}, Action: specs.ActAllow}}
+	f, err := Compile(s, Options{Native: specs.ArchX86_64, Enosys: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, _ := lookupArch(specs.ArchX86_64)
+	const eperm, enosys = unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM), unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)
+	for nr, want := range map[uint32]uint32{0: unix.SECCOMP_RET_ALLOW, 1: eperm, 437: unix.SECCOMP_RET_ALLOW, 438: enosys, x32Bit: unix.SECCOMP_RET_ALLOW,
+		x32Bit + 1: eperm, x32Bit + 437: unix.SECCOMP_RET_ALLOW, x32Bit + 438: enosys, 1<<32 - 1: enosys} {
+		d := newData(&a, nr, [6]uint64{})
+		if got, _ := run(f.Program, &d); got != want {
+			t.Errorf("syscall %#x: verdict %#x, want %#x", nr, got, want)
+		}
+	}
+}
+
+func TestCompileRefuses(t *testing.T) {
+	errno := uint(1)
+	rule := func(r specs.LinuxSyscall) *specs.LinuxSeccomp {
+		return &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{r}}
+	}
+	for want, s := range map[string]*specs.LinuxSeccomp{
+		"default action: action SCMP_ACT_KILL takes no errno": {DefaultAction: specs.ActKill, DefaultErrnoRet: &errno},
+		"rule 0: action SCMP_ACT_LOG takes no errno":          rule(specs.LinuxSyscall{Names: []string{"read"}, Action: specs.ActLog, ErrnoRet: &errno}),
+		"rule 0: it names no syscall":                         rule(specs.LinuxSyscall{Action: specs.ActLog}),
+		"unknown action":                                      {DefaultAction: "x"},
+		"unknown flag":                                        {DefaultAction: specs.ActAllow, Flags: []specs.LinuxSeccompFlag{"x"}},
+		"unknown architecture":                                {DefaultAction: specs.ActAllow, Architectures: []specs.Arch{"x"}},
+		"byte order":                                          {DefaultAction: specs.ActAllow, Architectures: []specs.Arch{specs.ArchS390X}},
+		"argument 6":                                          rule(specs.LinuxSyscall{Names: []string{"read"}, Action: specs.ActLog, Args: []specs.LinuxSeccompArg{{Index: 6, Op: specs.OpEqualTo}}}),
+		"unknown operator":                                    rule(specs.LinuxSyscall{Names: []string{"read"}, Action: specs.ActLog, Args: []specs.LinuxSeccompArg{{}}}),
+	} {
+		if _, err := Compile(s, Options{Native: specs.ArchX86_64}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
+func FuzzCompile(f *testing.F) {
+	f.Add("read", "clone", uint64(5), uint64(1)<<33, uint8(0), uint8(1), uint8(2))
+	f.Fuzz(func(t *testing.T, n1, n2 string, v1, v2 uint64, arg, op, set uint8) {
+		names := sets()[int(set)%len(sets())]
+		s := &specs.LinuxSeccomp{DefaultAction: specs.ActErrno, Architectures: names, Syscalls: []specs.LinuxSyscall{
+			{Names: []string{n1, n2}, Action: specs.ActAllow, Args: []specs.LinuxSeccompArg{{Index: uint(arg), Value: v1, ValueTwo: v2, Op: operators()[int(op)%7]}}},
+			{Names: []string{n2}, Action: specs.ActLog, Args: []specs.LinuxSeccompArg{{Index: 1, Value: v2, Op: operators()[int(op/7)%7]}}}}}
+		filter, err := Compile(s, Options{Native: names[0], Enosys: op&1 == 0})
+		if err != nil {
+			return
+		}
+		if err := check(filter.Program); err != nil {
+			t.Error(err)
+		}
+	})
+}
