@@ -20,9 +20,11 @@ import (
 //     lost. In the other sequence, and if all conditions are the same, the
 //     actions must not differ.
 //
-// libseccomp compares halves of 64-bit arguments and lets rules share nodes;
-// where that makes it lose a part of a rule (a second condition below an
-// ordering comparison that another rule also makes), we keep the rule.
+// libseccomp compares halves of 64-bit arguments and lets rules share nodes
+// and code. Where that makes it lose a part of a rule, give a verdict by which
+// rule came first (NE and orderings with equal upper halves), or compare an
+// argument it has not loaded (seen with 2.5.4 and 2.6.0), we keep to the rules.
+// The order has no test against libseccomp for that reason.
 
 var errConflict = errors.New("two rules have the same conditions and different actions")
 
