@@ -218,7 +218,11 @@ func (c *creation) answer(event launch.Event) error {
 		}
 	case missing >= 0 && missing < len(c.init.Missing) && event.FD >= 0:
 		m := c.init.Missing[missing]
-		if err := makeInRoot(event.FD, m.Path, m.File); err != nil {
+		var own owner
+		if c.plan.UserMapped {
+			own = rootOwner(c.spec.Linux.UIDMappings, c.spec.Linux.GIDMappings)
+		}
+		if err := makeInRoot(event.FD, m.Path, m.File, own); err != nil {
 			return err
 		}
 	default:

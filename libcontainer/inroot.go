@@ -6,6 +6,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"github.com/mesoc/mesoc/libcontainer/internal/sys"
@@ -21,8 +22,12 @@ const (
 // means to a process whose root is the descriptor, where symlinks on the way
 // lead to what does not exist yet. Every step is taken from the root by
 // openat2: whoever changes the tree meanwhile can make it fail, not leave the root.
-func makeInRoot(root int, name string, file bool) error {
+//
+// What is made belongs to root, or to who is root in the container's user
+// namespace.
+func makeInRoot(root int, name string, file bool, own owner) error {
 	fail := func(err error) error { return fmt.Errorf("make /%s in the root: %w", name, err) }
+	defer unix.Umask(unix.Umask(0)) // the modes are meant as they are
 	at, rest := "/", strings.Split(name, "/")
 	for links := 0; len(rest) > 0; {
 		part := rest[0]
@@ -37,7 +42,7 @@ func makeInRoot(root int, name string, file bool) error {
 		next := path.Join(at, part)
 		fd, err := sys.Openat2(root, next, unix.O_PATH|unix.O_NOFOLLOW, 0, inRoot)
 		if errors.Is(err, unix.ENOENT) {
-			if err := makeOne(root, at, part, file && len(rest) == 0); err != nil {
+			if err := makeOne(root, at, part, file && len(rest) == 0, own); err != nil {
 				return fail(err)
 			}
 			at = next
@@ -80,7 +85,7 @@ func readLink(fd int) (string, error) {
 }
 
 // makeOne makes one directory or empty file in the directory dir of the root.
-func makeOne(root int, dir, name string, file bool) error {
+func makeOne(root int, dir, name string, file bool, own owner) error {
 	parent, err := sys.Openat2(root, dir, unix.O_PATH|unix.O_DIRECTORY, 0, inRoot)
 	if err != nil {
 		return err
@@ -94,5 +99,24 @@ func makeOne(root int, dir, name string, file bool) error {
 	if errors.Is(err, unix.EEXIST) {
 		return nil
 	}
+	if err == nil && own != (owner{}) {
+		err = unix.Fchownat(parent, name, int(own.uid), int(own.gid), unix.AT_SYMLINK_NOFOLLOW)
+	}
 	return err
+}
+
+// owner is a user and a group of the host.
+type owner struct{ uid, gid uint32 }
+
+// rootOwner is who is root in a user namespace with these mappings.
+func rootOwner(uid, gid []specs.LinuxIDMapping) owner {
+	hostOf := func(maps []specs.LinuxIDMapping) uint32 {
+		for _, m := range maps {
+			if m.ContainerID == 0 {
+				return m.HostID
+			}
+		}
+		return 0
+	}
+	return owner{uid: hostOf(uid), gid: hostOf(gid)}
 }

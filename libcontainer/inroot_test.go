@@ -103,7 +103,7 @@ func TestMakeInRoot(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			root, rootPath, outside := hostileRoot(t, c.tree)
 			before := listing(t, outside, rootPath)
-			err := makeInRoot(root, c.path, c.file)
+			err := makeInRoot(root, c.path, c.file, owner{})
 			if !errors.Is(err, c.err) || (c.err == nil) != (err == nil) {
 				t.Fatalf("makeInRoot: %v, want %v", err, c.err)
 			}
@@ -126,7 +126,7 @@ func TestMakeInRoot(t *testing.T) {
 				t.Fatalf("the path leads nowhere still: %v", err)
 			}
 			sys.Close(fd)
-			if err := makeInRoot(root, c.path, c.file); err != nil {
+			if err := makeInRoot(root, c.path, c.file, owner{}); err != nil {
 				t.Errorf("the second time: %v", err)
 			}
 		})
@@ -139,10 +139,10 @@ func TestMakeInRootLinksMax(t *testing.T) {
 		tree[i] = [2]string{fmt.Sprintf("l%d", i), fmt.Sprintf("l%d", i+1)}
 	}
 	root, rootPath, _ := hostileRoot(t, tree)
-	if err := makeInRoot(root, "l0", false); !errors.Is(err, unix.ELOOP) {
+	if err := makeInRoot(root, "l0", false, owner{}); !errors.Is(err, unix.ELOOP) {
 		t.Errorf("%d links: %v", len(tree), err)
 	}
-	if err := makeInRoot(root, "l1", false); err != nil {
+	if err := makeInRoot(root, "l1", false, owner{}); err != nil {
 		t.Errorf("%d links: %v", len(tree)-1, err)
 	}
 	if _, err := os.Lstat(fmt.Sprintf("%s/l%d", rootPath, len(tree))); err != nil {
@@ -177,7 +177,7 @@ func TestMakeInRootRace(t *testing.T) {
 	}()
 	made := 0
 	for i := range rounds {
-		if makeInRoot(root, fmt.Sprintf("a/%d/x", i), i%2 == 0) == nil {
+		if makeInRoot(root, fmt.Sprintf("a/%d/x", i), i%2 == 0, owner{}) == nil {
 			made++
 		}
 	}

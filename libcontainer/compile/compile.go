@@ -76,12 +76,14 @@ type writer struct {
 	how  map[openHow]program.Addr
 	stat program.Addr // room for one struct statx
 
-	sys    program.Cell // handle on /proc/sys, if there are sysctls
-	null   program.Cell // handle on the host's null device, if there are masks
-	empty  program.Cell // the empty directory that masks directories
-	inside program.Cell // whether init is in the working directory
-	exe    program.Cell // address of the path that is executed
-	zero   program.Addr // eight zero bytes
+	sys   program.Cell // handle on /proc/sys, if there are sysctls
+	null  program.Cell // handle on the host's null device, if there are masks
+	empty program.Cell // the empty directory that masks directories
+	// emptyUsed is 1 once that is mounted somewhere.
+	emptyUsed program.Cell
+	inside    program.Cell // whether init is in the working directory
+	exe       program.Cell // address of the path that is executed
+	zero      program.Addr // eight zero bytes
 
 	missing []Missing
 }
@@ -97,7 +99,7 @@ func NewInit(p *plan.Plan) (*Init, error) {
 	flags := w.namespaces()
 	w.keyring()
 	w.procHandles()
-	w.nullDevice()
+	w.maskSources()
 	w.rootfs()
 	for i := range p.Mounts {
 		w.mount(i)

@@ -84,10 +84,9 @@ func (w *writer) enterCwd(p *plan.Process) {
 	w.inside = w.Cell("inside", 0)
 	cwd := w.fdcell("cwd")
 	done, open := w.Label(), w.Label()
-	rel := below(p.Cwd)
-	w.openat2("open working directory "+p.Cwd, w.root, rel, openHow{flags: dirHandle, resolve: inRoot}, cwd).
+	w.openat2("open working directory "+p.Cwd, w.root, below(p.Cwd), openHow{flags: dirHandle, resolve: inRoot}, cwd).
 		Skip(open, program.OK).Skip(done, unix.EACCES).Ignore(unix.ENOENT)
-	w.makeParents(rel, inRoot, cwd, true)
+	w.makeDir(p.Cwd, inRoot, cwd)
 	w.Here(open)
 	w.Call("change to working directory "+p.Cwd, unix.SYS_FCHDIR, cwd.Arg()).Skip(done, unix.EACCES)
 	w.Store64("remember that this is the working directory", program.Addr(w.inside), program.Const(1))

@@ -80,65 +80,69 @@ func below(p string) string {
 	return p
 }
 
-// openDir opens the directory p, making it and its parents where they are
-// missing, as the container's root would see them. existing, if not nil,
-// writes what is to be done to one that was there.
+// openDir opens the directory p, making it where it is missing, as the
+// container's root would see it. existing, if not nil, writes what is to be
+// done to one that was there.
 func (w *writer) openDir(p string, resolve uint64, to program.Cell, existing func()) {
 	done, missing := w.Label(), w.Label()
-	rel := below(p)
-	w.openat2("open "+p+" in the root", w.root, rel, openHow{flags: dirHandle, resolve: resolve}, to).
+	w.openat2("open "+p+" in the root", w.root, below(p), openHow{flags: dirHandle, resolve: resolve}, to).
 		Skip(missing, unix.ENOENT)
 	if existing != nil {
 		existing()
 	}
 	w.skipTo(done)
 	w.Here(missing)
-	w.makeParents(rel, resolve, to, true)
+	w.makeDir(p, resolve, to)
 	w.Here(done)
 }
 
-// makeParents makes the missing directories above rel, and rel itself if
-// whole is set; the handle of the last one is kept in to.
-//
-// A component that is there and leads nowhere is a symlink to something that
-// is missing. What it means takes thinking: the parent is asked.
-func (w *writer) makeParents(rel string, resolve uint64, to program.Cell, whole bool) {
-	parts := strings.Split(rel, "/")
-	if !whole {
-		parts = parts[:len(parts)-1]
-	}
-	at := w.root
+// makeDir makes the directory p and opens it.
+func (w *writer) makeDir(p string, resolve uint64, to program.Cell) {
+	w.makeOne(Missing{Path: below(p)}, openHow{flags: dirHandle, resolve: resolve}, to)
+}
+
+// makeFile makes an empty regular file at p for something to be mounted on,
+// and opens it.
+func (w *writer) makeFile(p string, resolve uint64, to program.Cell) {
+	w.makeOne(Missing{Path: below(p), File: true}, openHow{flags: handle, resolve: resolve}, to)
+}
+
+// makeOne makes what is missing and opens it. That is two calls where only the
+// last component is not there. Everything else takes thinking, and the parent is
+// asked: several components are missing, or one that is there leads nowhere,
+// because it is a symlink to something that is missing.
+func (w *writer) makeOne(m Missing, how openHow, to program.Cell) {
 	done, ask := w.Label(), w.Label()
-	for i, name := range parts {
-		prefix := strings.Join(parts[:i+1], "/")
-		next := w.Label()
-		dir := w.fdcell(prefix)
-		how := openHow{flags: dirHandle, resolve: resolve}
-		w.openat2("open /"+prefix+" in the root", w.root, prefix, how, dir).Skip(next, program.OK).Ignore(unix.ENOENT)
-		w.Call("make directory /"+prefix+" in the root", unix.SYS_MKDIRAT, at.Arg(), w.String(name).Arg(), program.Const(0o755)).
-			Ignore(unix.EEXIST)
-		w.openat2("open /"+prefix+" in the root", w.root, prefix, how, dir).Skip(ask, unix.ENOENT)
-		w.Here(next)
-		if at != w.root {
-			w.close(at)
-		}
-		at = dir
+	dir, parent := w.root, path.Dir(m.Path)
+	if parent != "." {
+		dir = w.fdcell(parent)
+		w.openat2("open /"+parent+" in the root", w.root, parent, openHow{flags: dirHandle, resolve: how.resolve}, dir).
+			Skip(ask, unix.ENOENT)
 	}
-	w.move(at, to)
-	w.skipTo(done)
-	w.Here(ask)
-	if resolve&unix.RESOLVE_NO_SYMLINKS == 0 {
-		dir := strings.Join(parts, "/")
-		w.ask(Missing{Path: dir})
-		w.openat2("open /"+dir+" in the root", w.root, dir, openHow{flags: dirHandle, resolve: resolve}, to)
+	name := w.String(path.Base(m.Path)).Arg()
+	if m.File {
+		w.Call("make file /"+m.Path+" in the root", unix.SYS_MKNODAT, dir.Arg(), name,
+			program.Const(unix.S_IFREG|0o644), program.Const(0)).Ignore(unix.EEXIST)
 	} else {
-		w.fail("open /"+rel+" in the root", unix.ELOOP)
+		w.Call("make directory /"+m.Path+" in the root", unix.SYS_MKDIRAT, dir.Arg(), name, program.Const(0o755)).
+			Ignore(unix.EEXIST)
 	}
+	if dir != w.root {
+		w.close(dir)
+	}
+	what := "open /" + m.Path + " in the root"
+	op := w.openat2(what, w.root, m.Path, how, to)
+	if how.resolve&unix.RESOLVE_NO_SYMLINKS != 0 && parent == "." {
+		return // nothing can be dangling
+	}
+	op.Skip(done, program.OK).Ignore(unix.ENOENT)
+	w.Here(ask)
+	w.ask(m)
+	w.openat2(what, w.root, m.Path, how, to)
 	w.Here(done)
 }
 
-// Missing is something that init cannot make alone, because a dangling symlink
-// is on the way to it.
+// Missing is something that init cannot make alone.
 type Missing struct {
 	Path string // relative to the container's root
 	File bool   // a regular file is wanted, not a directory
@@ -150,33 +154,6 @@ func (w *writer) ask(m Missing) {
 	msg := w.message(Tell, ToldMissing+uint32(len(w.missing)-1))
 	w.sendFD("ask the runtime to make /"+m.Path+" in the root", w.sync, w.root, msg, 8)
 	w.wait("wait for /" + m.Path + " in the root")
-}
-
-// move copies one cell to another.
-func (w *writer) move(from, to program.Cell) {
-	w.Store64("remember the handle", program.Addr(to), from.Arg())
-}
-
-// makeFile makes an empty regular file at p for something to be mounted on,
-// and opens it; parents are made too.
-func (w *writer) makeFile(p string, resolve uint64, to program.Cell) {
-	done := w.Label()
-	rel := below(p)
-	dir := w.root
-	how := openHow{flags: handle, resolve: resolve}
-	if strings.Contains(rel, "/") {
-		dir = w.fdcell(path.Dir(rel))
-		w.makeParents(rel, resolve, dir, false)
-	}
-	w.Call("make file "+p+" in the root", unix.SYS_MKNODAT, dir.Arg(), w.String(path.Base(rel)).Arg(),
-		program.Const(unix.S_IFREG|0o644), program.Const(0)).Ignore(unix.EEXIST)
-	if dir != w.root {
-		w.close(dir)
-	}
-	w.openat2("open "+p+" in the root", w.root, rel, how, to).Skip(done, program.OK).Ignore(unix.ENOENT)
-	w.ask(Missing{Path: rel, File: true})
-	w.openat2("open "+p+" in the root", w.root, rel, how, to)
-	w.Here(done)
 }
 
 // fail ends the program with errno.
