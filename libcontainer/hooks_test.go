@@ -218,3 +218,16 @@ func TestHookLeavesSomebody(t *testing.T) {
 		})
 	}
 }
+
+// However fast somebody writes, there is an end to reading.
+func TestDrainEnds(t *testing.T) {
+	fd, err := unix.Open("/dev/zero", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	var tail []byte
+	if !drain(fd, &tail) || len(tail) != hookTail {
+		t.Errorf("%d bytes of an endless file are kept", len(tail))
+	}
+}

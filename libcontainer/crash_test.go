@@ -1,0 +1,315 @@
+package libcontainer_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mesoc/mesoc/libcontainer/internal/testutil"
+)
+
+// The runtime is killed by strace before each of the system calls by which it
+// changes anything, or a sample of them: after any of these deaths `delete
+// --force` removes everything. MESOC_CRASH=all takes every point; MESOC names
+// the binary, which is built otherwise.
+
+// crashSample is how many points of one command are taken by default.
+const crashSample = 24
+
+// crashCalls are the points: all that leaves a trace outside of the process,
+// and the waits between. Architectures lack some of them.
+const crashCalls = "?mkdir,mkdirat,openat,write,?rename,renameat,?renameat2,?unlink,unlinkat,?rmdir,bind,listen,connect," +
+	"sendmsg,sendto,recvmsg,clone3,waitid,pidfd_send_signal,bpf,prlimit64,fchmodat,mknodat,?symlink,symlinkat,setns,prctl,flock,memfd_create,socketpair,pipe2,?poll,?ppoll"
+
+type crashRig struct {
+	mesoc, root, bundle, cgroups, cgroupsRoot string
+	mounts                                    string
+}
+
+const crashID = "crash"
+
+func tool(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	switch {
+	case err == nil:
+	case os.Getenv("MESOC_CRASH") != "":
+		t.Fatal(err)
+	default:
+		t.Skip(err)
+	}
+	return path
+}
+
+func newCrashRig(t *testing.T) *crashRig {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes a minute")
+	}
+	mount, cgroups := testutil.Cgroup2(t)
+	tool(t, "strace")
+	busybox := tool(t, "busybox")
+	dir := t.TempDir()
+	// A user namespace's root has to get through.
+	for d := dir; len(d) >= len(os.Getenv("TMPDIR")); d = filepath.Dir(d) {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := &crashRig{mesoc: os.Getenv("MESOC"), root: dir + "/state", bundle: dir + "/bundle",
+		cgroups: filepath.Join(mount, cgroups), cgroupsRoot: cgroups}
+	if r.mesoc == "" {
+		r.mesoc = dir + "/mesoc"
+		build := exec.Command(tool(t, "go"), "build", "-ldflags", "-E github.com/mesoc/mesoc/libcontainer/stage.entry", "-o", r.mesoc, "..")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("build mesoc: %v\n%s", err, out)
+		}
+	}
+	for _, d := range []string{"bin", "proc", "dev"} {
+		if err := os.MkdirAll(filepath.Join(r.bundle, "rootfs", d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := os.ReadFile(busybox)
+	if err == nil {
+		err = os.WriteFile(r.bundle+"/rootfs/bin/busybox", data, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What outlives the runtime comes to us, so that it can be counted.
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) })
+	r.mounts = mountinfo(t)
+	return r
+}
+
+func mountinfo(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// configure writes config.json, with more for the object linux and for the top.
+func (r *crashRig) configure(t *testing.T, namespaces, linux, more string) {
+	t.Helper()
+	config := `{"ociVersion":"1.2.0","root":{"path":"rootfs"},"hostname":"crash",
+		"process":{"cwd":"/","args":["/bin/busybox","sleep","1000"],"env":["PATH=/bin"],"user":{"uid":0,"gid":0}},
+		"mounts":[{"destination":"/proc","type":"proc","source":"proc"},{"destination":"/dev","type":"tmpfs","source":"tmpfs"},
+			{"destination":"/new/directory","type":"tmpfs","source":"tmpfs"}],
+		"linux":{"namespaces":[{"type":"pid"},{"type":"mount"},{"type":"ipc"},{"type":"uts"},{"type":"cgroup"}` + namespaces + `],
+			"resources":{"devices":[{"allow":false,"access":"rwm"}]}` + linux + `}` + more + `}`
+	if err := os.WriteFile(r.bundle+"/config.json", []byte(config), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// command is a command line of mesoc, behind a program that runs it.
+func (r *crashRig) command(args []string, before ...string) *exec.Cmd {
+	line := append(before, r.mesoc, "--root", r.root, "--cgroups-root", r.cgroupsRoot)
+	line = append(line, args...)
+	return exec.Command(line[0], line[1:]...)
+}
+
+// mustRun runs a command that has to succeed. Its output goes to a file: a
+// container that lives on would keep a pipe open.
+func (r *crashRig) mustRun(t *testing.T, args ...string) {
+	t.Helper()
+	out, err := os.CreateTemp(t.TempDir(), "out")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	cmd := r.command(args)
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Run(); err != nil {
+		text, _ := os.ReadFile(out.Name())
+		t.Fatalf("mesoc %s: %v\n%s", strings.Join(args, " "), err, text)
+	}
+}
+
+// crashPoint is the moment before a process makes a system call for the nth time.
+type crashPoint struct {
+	call string
+	nth  int
+}
+
+// points are the calls that the command makes when nothing happens to it.
+func (r *crashRig) points(t *testing.T, args []string) []crashPoint {
+	t.Helper()
+	log := t.TempDir() + "/strace"
+	if err := r.command(args, "strace", "-qq", "-o", log, "-e", "trace="+crashCalls, "-e", "signal=none").Run(); err != nil {
+		t.Fatalf("strace mesoc %s: %v", strings.Join(args, " "), err)
+	}
+	b, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []crashPoint
+	seen := map[string]int{}
+	for line := range strings.Lines(string(b)) {
+		if call, _, ok := strings.Cut(line, "("); ok {
+			seen[call]++
+			list = append(list, crashPoint{call, seen[call]})
+		}
+	}
+	return list
+}
+
+// crash runs the command and kills it at the point; false if it has succeeded
+// before that.
+func (r *crashRig) crash(t *testing.T, args []string, p crashPoint) bool {
+	t.Helper()
+	inject := fmt.Sprintf("inject=%s:signal=SIGKILL:when=%d", p.call, p.nth)
+	err := r.command(args, "strace", "-qq", "-o", "/dev/null", "-e", "trace="+p.call, "-e", inject).Run()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return false
+	case errors.As(err, &exit) && exit.Sys().(interface{ Signaled() bool }).Signaled():
+		return true
+	}
+	t.Fatalf("mesoc %s, killed before %s %d: %v", strings.Join(args, " "), p.call, p.nth, err)
+	return false
+}
+
+// clean fails the test if anything is left of the container.
+func (r *crashRig) clean(t *testing.T) {
+	t.Helper()
+	if left := descendants(10 * time.Second); left != "" {
+		t.Errorf("processes are left: %s", left)
+	}
+	if entries, err := os.ReadDir(r.root); err == nil && len(entries) > 0 {
+		t.Errorf("the state directory holds %v", entries)
+	}
+	entries, err := os.ReadDir(r.cgroups)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			t.Errorf("cgroup %s is left", e.Name())
+		}
+	}
+	if mounts := mountinfo(t); mounts != r.mounts {
+		t.Errorf("the mounts were changed:\n%s", mounts)
+		r.mounts = mounts
+	}
+}
+
+// descendants reaps the children of this process, until the patience ends, and
+// describes those that still live then.
+func descendants(patience time.Duration) string {
+	for deadline := time.Now().Add(patience); ; {
+		var status unix.WaitStatus
+		pid, err := unix.Wait4(-1, &status, unix.WNOHANG, nil)
+		switch {
+		case errors.Is(err, unix.ECHILD):
+			return ""
+		case err != nil && !errors.Is(err, unix.EINTR):
+			return err.Error()
+		case pid == 0 && time.Now().After(deadline):
+			list, _ := filepath.Glob("/proc/self/task/*/children")
+			var text []byte
+			for _, file := range list {
+				b, _ := os.ReadFile(file)
+				text = append(text, b...)
+			}
+			for _, pid := range strings.Fields(string(text)) {
+				line, _ := os.ReadFile("/proc/" + pid + "/stat")
+				text = append(text, line...)
+				if n, err := strconv.Atoi(pid); err == nil {
+					_ = unix.Kill(n, unix.SIGKILL)
+				}
+			}
+			return string(text)
+		case pid == 0:
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
+func TestCrash(t *testing.T) {
+	r := newCrashRig(t)
+	create := []string{"create", "--bundle", r.bundle, crashID}
+	const hooks = `,"hooks":{"createRuntime":[{"path":"/bin/true"}],"createContainer":[{"path":"/bin/true"}],"poststop":[{"path":"/bin/true"}]}`
+	const user, maps = `,{"type":"user"}`, `,"uidMappings":[{"containerID":0,"hostID":100000,"size":65536}],"gidMappings":[{"containerID":0,"hostID":100000,"size":65536}]`
+	for _, c := range []struct {
+		name                    string
+		namespaces, linux, more string
+		before                  [][]string
+		args                    []string
+	}{
+		{name: "create", args: create},
+		{name: "create with hooks", more: hooks, args: create},
+		{name: "create with a user namespace", namespaces: user, linux: maps, args: create},
+		{name: "create in a cgroup that is there", linux: `,"cgroupsPath":"/` + r.cgroupsRoot + `/there"`, args: create},
+		{name: "run", args: []string{"run", "--detach", "--bundle", r.bundle, crashID}},
+		{name: "start", before: [][]string{create}, args: []string{"start", crashID}},
+		{name: "delete", more: hooks, before: [][]string{create, {"start", crashID}}, args: []string{"delete", "--force", crashID}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r.configure(t, c.namespaces, c.linux, c.more)
+			there := strings.Contains(c.linux, "cgroupsPath")
+			prepare := func() {
+				if there {
+					if err := os.Mkdir(r.cgroups+"/there", 0o755); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for _, args := range c.before {
+					r.mustRun(t, args...)
+				}
+			}
+			finish := func() {
+				r.mustRun(t, "delete", "--force", crashID)
+				if there {
+					if err := os.Remove(r.cgroups + "/there"); err != nil {
+						t.Error(err) // it was not ours to remove, and is empty
+					}
+				}
+				r.clean(t)
+			}
+			prepare()
+			points := r.points(t, c.args)
+			finish()
+			step := max(1, len(points)/crashSample)
+			if os.Getenv("MESOC_CRASH") == "all" {
+				step = 1
+			}
+			killed, tried := 0, 0
+			for n := 0; n < len(points); n += step {
+				prepare()
+				tried++
+				if r.crash(t, c.args, points[n]) {
+					killed++
+				}
+				finish()
+				if t.Failed() {
+					t.Fatalf("killed before %s %d, call %d of %d", points[n].call, points[n].nth, n, len(points))
+				}
+			}
+			t.Logf("killed at %d of %d points", killed, len(points))
+			if killed < tried*3/4 {
+				t.Errorf("only %d of %d runs were killed", killed, tried)
+			}
+			prepare()
+			r.mustRun(t, c.args...)
+			finish()
+		})
+	}
+}
