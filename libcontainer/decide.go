@@ -143,8 +143,11 @@ func (c *creation) planInit(b *bundle.Bundle, gate plan.Gate, handed activation)
 		Cgroup:      plan.Cgroup{Mount: c.record.CgroupMount, Path: c.record.Cgroup, Leaf: c.record.CgroupLeaf},
 		Held:        heldCapabilities(),
 	}
+	var err error
+	if o.Seccomp, err = c.compileFilter(); err != nil {
+		return err
+	}
 	if o.NoPivot {
-		var err error
 		if o.Cover, err = hostProcMounts(b.Rootfs); err != nil {
 			return err
 		}

@@ -190,7 +190,8 @@ var badLinux = []badCase{
 		`/linux/maskedPaths: needs a mount namespace made for the container`,
 		`/linux/readonlyPaths: needs a mount namespace made for the container`,
 		`/linux/rootfsPropagation: "slave": needs a mount namespace made for the container`}},
-	one("seccomp", "/linux/seccomp", `{"defaultAction":"SCMP_ACT_ALLOW"}`, `/linux/seccomp: not supported yet`),
+	one("seccomp notify", "/linux/seccomp", `{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_NOTIFY"}]}`,
+			`/linux/seccomp/syscalls/0/action: SCMP_ACT_NOTIFY: not supported yet`),
 	one("mountLabel", "/linux/mountLabel", `"a:b"`, `/linux/mountLabel: not supported yet`),
 	one("personality", "/linux/personality", `{"domain":"LINUX32"}`, `/linux/personality: not supported yet`),
 	one("memoryPolicy", "/linux/memoryPolicy", `{"mode":"MPOL_BIND","nodes":"0"}`, `/linux/memoryPolicy: not supported yet`),
@@ -282,9 +283,9 @@ func TestBadConfigs(t *testing.T) {
 func TestAllProblemsAtOnce(t *testing.T) {
 	got, _ := problemsOf(t, patched(t,
 		"/ociVersion", `"1"`, "/root", "", "/process/args", "[]", "/process/cwd", `"x"`, "/mounts/-", "{}",
-		"/hooks/poststop", `[{}]`, "/linux/namespaces/-", `{"type":"x"}`, "/linux/maskedPaths", `["x"]`, "/linux/seccomp", "{}"))
+		"/hooks/poststop", `[{}]`, "/linux/namespaces/-", `{"type":"x"}`, "/linux/maskedPaths", `["x"]`, "/linux/seccomp", `{"defaultAction":"SCMP_ACT_NOTIFY"}`))
 	want := []string{"/linux/namespaces/5/type", "/ociVersion", "/root", "/process/cwd", "/process/args", "/mounts/1/destination",
-		"/mounts/1/type", "/hooks/poststop/0/path", "/linux/maskedPaths/0", "/linux/seccomp"}
+		"/mounts/1/type", "/hooks/poststop/0/path", "/linux/maskedPaths/0", "/linux/seccomp/defaultAction"}
 	for i := range got {
 		got[i], _, _ = strings.Cut(got[i], ":")
 	}

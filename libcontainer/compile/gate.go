@@ -116,5 +116,6 @@ func (w *writer) exec(conn program.Cell) {
 	w.Store64("report there from now on", program.Addr(w.Report()), program.Const(report))
 	w.Call("close all other descriptors", unix.SYS_CLOSE_RANGE, program.Const(report+1), program.Const(uint32(0xffffffff)), program.Const(0))
 	w.lateRlimits(p)
+	w.filter(p)
 	w.Call("exec "+strconv.Quote(p.Args[0]), unix.SYS_EXECVE, w.exe.Arg(), w.Vector(p.Args).Arg(), w.Vector(p.Env).Arg())
 }

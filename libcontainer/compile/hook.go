@@ -68,6 +68,9 @@ func NewHook(h *Hook) *program.Program {
 	if h.Nofile != nil {
 		w.rlimit(*h.Nofile)
 	}
+	if h.Identity != nil {
+		w.filter(h.Identity)
+	}
 	w.Call("exec "+strconv.Quote(h.Path), unix.SYS_EXECVE, w.String(h.Path).Arg(), w.Vector(h.Args).Arg(), w.Vector(h.Env).Arg())
 	return w.Program()
 }

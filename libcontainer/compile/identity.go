@@ -34,9 +34,47 @@ func (w *writer) rights(p *plan.Process, userMapped bool) {
 	w.prctl("keep capabilities", unix.PR_SET_KEEPCAPS, 1)
 	w.user(p, userMapped)
 	w.prctl("keep capabilities no longer", unix.PR_SET_KEEPCAPS, 0)
-	w.capabilities(&p.Capabilities)
+	if filterNeedsAdmin(p) {
+		keep := p.Capabilities
+		keep.Effective |= 1 << unix.CAP_SYS_ADMIN
+		keep.Permitted |= 1 << unix.CAP_SYS_ADMIN
+		keep.Ambient = 0
+		w.capabilities(&keep)
+	} else {
+		w.capabilities(&p.Capabilities)
+	}
 	if p.NoNewPrivs {
 		w.prctl("forbid new privileges", unix.PR_SET_NO_NEW_PRIVS, 1)
+	}
+}
+
+// filterNeedsAdmin says whether the process must keep CAP_SYS_ADMIN until its
+// system call filter is in force: without no_new_privs a filter is the
+// administrator's to set (seccomp(2)).
+func filterNeedsAdmin(p *plan.Process) bool { return p.Seccomp != nil && !p.NoNewPrivs }
+
+// filter puts the system call filter in force, as the last thing before the
+// execve, so that a profile has to allow the program's calls and not init's;
+// then it takes away what was only kept for that.
+func (w *writer) filter(p *plan.Process) {
+	if p.Seccomp == nil {
+		return
+	}
+	insns := w.Space(8 * len(p.Seccomp.Program))
+	for i, n := range p.Seccomp.Program {
+		var b [8]byte
+		binary.NativeEndian.PutUint16(b[0:], n.Code)
+		b[2], b[3] = n.Jt, n.Jf
+		binary.NativeEndian.PutUint32(b[4:], n.K)
+		w.PutUint64(insns+program.Addr(8*i), binary.NativeEndian.Uint64(b[:]))
+	}
+	prog := w.Space(16) // struct sock_fprog
+	w.PutUint32(prog, uint32(len(p.Seccomp.Program)))
+	w.PutAddr(prog+8, insns)
+	w.Call("put the system call filter in force", unix.SYS_SECCOMP, program.Const(unix.SECCOMP_SET_MODE_FILTER),
+		program.Const(p.Seccomp.Flags), prog.Arg())
+	if filterNeedsAdmin(p) {
+		w.capabilities(&p.Capabilities)
 	}
 }
 

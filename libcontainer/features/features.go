@@ -10,6 +10,7 @@ import (
 
 	"github.com/mesoc/mesoc/libcontainer/bundle"
 	"github.com/mesoc/mesoc/libcontainer/plan"
+	"github.com/mesoc/mesoc/libcontainer/seccomp"
 )
 
 // Document is the features document of the build with that version and commit.
@@ -28,7 +29,7 @@ func Document(version, commit string) *features.Features {
 			Namespaces:      namespaces(),
 			Capabilities:    plan.CapabilityNames(),
 			Cgroup:          &features.Cgroup{V1: no, V2: yes, Systemd: no, SystemdUser: no, Rdma: yes},
-			Seccomp:         &features.Seccomp{Enabled: no},
+			Seccomp:         filters(yes),
 			Apparmor:        &features.Apparmor{Enabled: no},
 			Selinux:         &features.Selinux{Enabled: no},
 			IntelRdt:        &features.IntelRdt{Enabled: no},
@@ -41,6 +42,12 @@ func Document(version, commit string) *features.Features {
 			"org.opencontainers.runc.checkpoint.enabled": "false", // what engines ask for, of every runtime
 		},
 	}
+}
+
+func filters(yes *bool) *features.Seccomp {
+	n := seccomp.Understood()
+	return &features.Seccomp{Enabled: yes, Actions: n.Actions, Operators: n.Operators, Archs: n.Archs,
+		KnownFlags: n.Flags, SupportedFlags: n.Flags}
 }
 
 func namespaces() []string {

@@ -25,6 +25,8 @@ type Options struct {
 	// Held are the capabilities that the runtime can hand on; the others are
 	// left out of the sets, as the spec wants (config, process.capabilities).
 	Held uint64
+	// Seccomp is the compiled filter of the spec, if it has one.
+	Seccomp *Seccomp
 }
 
 // New decides what a valid spec means. It returns an error only for what
@@ -172,6 +174,7 @@ func (p *Plan) process(s *specs.Process, o Options) {
 		Cwd:         s.Cwd,
 		NoNewPrivs:  s.NoNewPrivileges,
 		OOMScoreAdj: s.OOMScoreAdj,
+		Seccomp:     o.Seccomp,
 	}
 	if s.User.Umask != nil {
 		r.Umask = *s.User.Umask

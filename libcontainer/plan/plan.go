@@ -9,6 +9,8 @@
 // package of ours.
 package plan
 
+import "golang.org/x/sys/unix"
+
 // Plan is one container's init.
 type Plan struct {
 	ID         string
@@ -132,6 +134,13 @@ type Process struct {
 	NoNewPrivs   bool
 	OOMScoreAdj  *int
 	Rlimits      []Rlimit
+	Seccomp      *Seccomp // nil for no filter
+}
+
+// Seccomp is a system call filter, ready for seccomp(2).
+type Seccomp struct {
+	Flags   uint32 // SECCOMP_FILTER_FLAG_*
+	Program []unix.SockFilter
 }
 
 // Capabilities are the five sets, a bit for each capability.

@@ -90,6 +90,8 @@ func syscallName(nr uint32) string {
 		return "readlinkat"
 	case unix.SYS_RT_SIGPROCMASK:
 		return "rt_sigprocmask"
+	case unix.SYS_SECCOMP:
+		return "seccomp"
 	case unix.SYS_SENDMSG:
 		return "sendmsg"
 	case unix.SYS_SETDOMAINNAME:

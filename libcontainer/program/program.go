@@ -287,8 +287,6 @@ func (o *Op) encode(b []byte, index int) error {
 			errno = errnoAnyRaw
 		}
 		switch {
-		case r.again && r.errno == OK:
-			return fmt.Errorf("encode step %d (%s): it repeats what has succeeded", index, o.What)
 		case r.again:
 			jump = jumpAgain
 		case r.label != nil:

@@ -265,7 +265,7 @@ user='/linux/namespaces+={"type":"user"}'
 }
 
 @test "what is not built yet is refused by its name" {
-	bad "/linux/seccomp: not supported yet" '/linux/seccomp={"defaultAction":"SCMP_ACT_ALLOW"}'
+	bad '/linux/seccomp/defaultAction: SCMP_ACT_NOTIFY: not supported yet' '/linux/seccomp={"defaultAction":"SCMP_ACT_NOTIFY"}'
 	bad "/process/apparmorProfile: not supported yet" /process/apparmorProfile:=x
 	bad "/process/selinuxLabel: not supported yet" /process/selinuxLabel:=a:b:c:d
 	bad "/linux/mountLabel: not supported yet" /linux/mountLabel:=a:b

@@ -1,0 +1,60 @@
+package libcontainer
+
+import (
+	"errors"
+	"path"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mesoc/mesoc/libcontainer/internal/sys"
+	"github.com/mesoc/mesoc/libcontainer/plan"
+	"github.com/mesoc/mesoc/libcontainer/seccomp"
+)
+
+// filterCache is the directory below the state directory that keeps compiled
+// filters: engines give the same profile to every container. It is no valid id.
+const filterCache = "@seccomp"
+
+// compileFilter compiles the system call filter of the config, if it has one.
+func (c *creation) compileFilter() (*plan.Seccomp, error) {
+	if c.spec.Linux == nil || c.spec.Linux.Seccomp == nil || c.spec.Process == nil {
+		return nil, nil
+	}
+	profile := c.spec.Linux.Seccomp
+	options := seccomp.Options{Native: seccomp.Native(), Enosys: true}
+	var filter seccomp.Filter
+	dir, err := c.runtime.openFilterCache()
+	if err == nil {
+		filter, _, err = seccomp.Cached(dir, profile, options)
+		sys.Close(dir)
+	} else { // without a cache it takes a little longer
+		filter, err = seccomp.Compile(profile, options)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &plan.Seccomp{Flags: filter.Flags, Program: filter.Program}, nil
+}
+
+// openFilterCache opens the cache of filters. There is none before the first
+// container has made the state directory.
+func (r *Runtime) openFilterCache() (int, error) {
+	const flags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW
+	name := path.Join(r.Root, filterCache)
+	fd, err := sys.Openat(sys.CWD, name, flags, 0)
+	if errors.Is(err, unix.ENOENT) {
+		if err := unix.Mkdir(name, 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
+			return -1, err
+		}
+		fd, err = sys.Openat(sys.CWD, name, flags, 0)
+	}
+	if err != nil {
+		return -1, err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil || st.Uid != uint32(unix.Geteuid()) || st.Mode&0o022 != 0 {
+		sys.Close(fd)
+		return -1, errors.Join(err, unix.EPERM)
+	}
+	return fd, nil
+}
