@@ -45,9 +45,9 @@ func (r *Runtime) Run(_ context.Context, o RunOptions) (int, error) {
 	}
 	signals := make(chan os.Signal, 64)
 	if !o.Detach {
-		// Before the program runs, so that none ends us and leaves it alone.
-		signal.Notify(signals)
-		defer signal.Stop(signals)
+		// Before the program runs, so that none ends us and leaves it alone, and
+		// for good: what comes when it has ended must not end its deletion.
+		signal.Notify(signals, passedOn()...)
 	}
 	if err := c.runProgram(); err != nil {
 		c.child.Kill()
@@ -94,9 +94,7 @@ func (c *creation) attend(o *RunOptions, tty *terminal, signals chan os.Signal) 
 			return 0, err
 		}
 	}
-	done := make(chan struct{})
 	go func() {
-		defer close(done)
 		for s := range signals {
 			c.pass(s, tty)
 		}
@@ -106,9 +104,6 @@ func (c *creation) attend(o *RunOptions, tty *terminal, signals chan os.Signal) 
 		wait = c.child.Wait
 	}
 	status, err := wait()
-	signal.Stop(signals)
-	close(signals)
-	<-done
 	tty.drain()
 	if err != nil {
 		return 0, fmt.Errorf("wait for container %s: %w", o.ID, err)
@@ -146,13 +141,29 @@ func (r *Runtime) deleteEnded(id string, init sys.Process) error {
 	return nil
 }
 
-// pass hands a signal that we got on to the container. Those that are about
-// ourselves stay here.
+// passedOn are the signals that a container gets that are sent to us: all but
+// those that are about ourselves. SIGURG is how Go's scheduler interrupts
+// itself; a SIGCHLD at the end of every container would wake a thread.
+func passedOn() []os.Signal {
+	var list []os.Signal
+	for s := unix.Signal(1); s <= lastSignal; s++ {
+		switch s {
+		case unix.SIGCHLD, unix.SIGURG, unix.SIGPIPE, unix.SIGKILL, unix.SIGSTOP:
+		default:
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// lastSignal is the highest number that a signal has (SIGRTMAX).
+const lastSignal = 64
+
+// pass hands a signal that we got on to the container.
 func (c *creation) pass(s os.Signal, tty *terminal) {
 	sig, ok := s.(unix.Signal)
 	switch {
-	case !ok, sig == unix.SIGCHLD, sig == unix.SIGURG, sig == unix.SIGPIPE:
-		// SIGURG is how Go's scheduler interrupts itself.
+	case !ok:
 	case sig == unix.SIGWINCH && tty.attached():
 		tty.resize()
 	default:

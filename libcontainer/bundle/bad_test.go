@@ -191,7 +191,7 @@ var badLinux = []badCase{
 		`/linux/readonlyPaths: needs a mount namespace made for the container`,
 		`/linux/rootfsPropagation: "slave": needs a mount namespace made for the container`}},
 	one("seccomp notify", "/linux/seccomp", `{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_NOTIFY"}]}`,
-			`/linux/seccomp/syscalls/0/action: SCMP_ACT_NOTIFY: not supported yet`),
+		`/linux/seccomp/syscalls/0/action: SCMP_ACT_NOTIFY: not supported yet`),
 	one("mountLabel", "/linux/mountLabel", `"a:b"`, `/linux/mountLabel: not supported yet`),
 	one("personality", "/linux/personality", `{"domain":"LINUX32"}`, `/linux/personality: not supported yet`),
 	one("memoryPolicy", "/linux/memoryPolicy", `{"mode":"MPOL_BIND","nodes":"0"}`, `/linux/memoryPolicy: not supported yet`),
