@@ -77,7 +77,8 @@ load helpers
 	big=$(printf '%0100000d' 0)
 	in_box 'echo ${#BIG}' "/process/env=[\"PATH=/bin\",\"BIG=$big\"]"
 	eq "$output" 100000
-	list=$(for ((i = 0; i < 10000; i++)); do printf ',"V%d=%d"' $i $i; done)
+	# Not a loop of the shell: bats looks at each of its commands.
+	list=$(awk 'BEGIN { for (i = 0; i < 10000; i++) printf ",\"V%d=%d\"", i, i }')
 	# Too long for an argument list.
 	printf '{"ociVersion":"1.0.2","root":{"path":"rootfs"},"mounts":[{"destination":"/proc","type":"proc","source":"proc"}],"process":{"cwd":"/","args":["/bin/env"],"env":["PATH=/bin"%s]},"linux":{"namespaces":[{"type":"mount"},{"type":"pid"}]}}\n' "$list" >"$BUNDLE/config.json"
 	rt run --bundle "$BUNDLE" "$ID"
