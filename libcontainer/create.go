@@ -105,6 +105,7 @@ func (c *creation) make() error {
 		PidNamespace: c.inputs.pid,
 		Inputs:       c.inputs.fds,
 		Maps:         c.maps(),
+		Alone:        c.limits.OfMemory(),
 		Fault:        c.runtime.Fault,
 	}
 	if c.child, err = launch.Start(&spec); err != nil {
@@ -156,12 +157,16 @@ func (c *creation) maps() *launch.Maps {
 	return launch.NewMaps(c.spec.Linux.UIDMappings, c.spec.Linux.GIDMappings)
 }
 
-// limit puts the child under the limits of its cgroup.
+// limit puts the child under the limits of its cgroup: those of memory only
+// when running out of it is no longer our own end.
 func (c *creation) limit() error {
-	if err := c.pair.Apply(c.limits); err != nil {
+	if err := c.pair.Filter(c.filter); err != nil {
 		return err
 	}
-	return c.pair.Filter(c.filter)
+	if err := c.child.WaitAlone(); err != nil {
+		return err
+	}
+	return c.pair.Apply(c.limits)
 }
 
 // adjust sets what only the runtime has the right to set, on the process that

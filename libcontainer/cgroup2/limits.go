@@ -90,6 +90,16 @@ func Translate(r *specs.LinuxResources) (Limits, error) {
 	return t.limits, nil
 }
 
+// OfMemory says whether there are limits of memory.
+func (l Limits) OfMemory() bool {
+	for _, s := range l.Settings {
+		if s.Controller == "memory" {
+			return true
+		}
+	}
+	return false
+}
+
 // Controllers returns the controllers that the limits need, or would use.
 func (l Limits) Controllers() Controllers {
 	var need Controllers

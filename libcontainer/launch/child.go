@@ -156,12 +156,32 @@ func (c *Child) free() {
 	}
 }
 
+// WaitAlone waits until the child has memory of its own, or has ended. Until
+// then it shares ours, and who runs out of its cgroup's memory takes us along.
+func (c *Child) WaitAlone() error {
+	if c.alone < 0 {
+		return nil // it was made with memory of its own
+	}
+	var b [1]byte
+	_, err := sys.Read(c.alone, b[:])
+	sys.Close(c.alone)
+	c.alone = -1
+	if err != nil {
+		return fmt.Errorf("wait for the process to be alone: %w", err)
+	}
+	return nil
+}
+
 // Close lets go of the child: it lives on. If it has neither spoken nor ended,
 // the memory of its first steps stays, because it may still run there.
 func (c *Child) Close() {
 	if c.sync >= 0 {
 		sys.Close(c.sync)
 		c.sync = -1
+	}
+	if c.alone >= 0 {
+		sys.Close(c.alone)
+		c.alone = -1
 	}
 	if c.Pidfd >= 0 {
 		sys.Close(c.Pidfd)

@@ -61,3 +61,23 @@ func TestForkMaps(t *testing.T) {
 		}
 	}
 }
+
+// A child that is alone has executed the stage, or ended.
+func TestWaitAlone(t *testing.T) {
+	s := spec(holder())
+	s.Alone = true
+	c := start(t, s)
+	if err := c.WaitAlone(); err != nil {
+		t.Fatal(err)
+	}
+	name, err := os.ReadFile("/proc/" + strconv.Itoa(c.Pid) + "/cmdline")
+	if err != nil || !strings.HasPrefix(string(name), "mesoc-init\x00") {
+		t.Errorf("the child is %q, %v; want the stage", name, err)
+	}
+	if _, err := c.Next(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.WaitAlone(); err != nil {
+		t.Errorf("the second time: %v", err)
+	}
+}

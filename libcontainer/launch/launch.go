@@ -37,6 +37,8 @@ type Spec struct {
 	Inputs map[string]int
 	// Maps are written when the child has a new user namespace.
 	Maps *Maps
+	// Alone is for children that WaitAlone is going to be called for.
+	Alone bool
 	// Fault makes a step fail; for tests.
 	Fault *program.Fault
 	// fork has the child made without assembly; for tests.
@@ -61,6 +63,7 @@ type Child struct {
 	Pidfd int
 
 	sync     int
+	alone    int // reads as ended when the child has memory of its own, or -1
 	program  *program.Program
 	prologue *program.Program
 	memory   []byte
@@ -90,7 +93,7 @@ func Start(s *Spec) (*Child, error) {
 		return nil, err
 	}
 	defer sys.Close(theirs)
-	c := &Child{sync: ours, program: s.Program, Pidfd: -1}
+	c := &Child{sync: ours, alone: -1, program: s.Program, Pidfd: -1}
 	inputs := map[string]int{inputSync: theirs}
 	for name, fd := range s.Inputs {
 		inputs[name] = fd
@@ -128,6 +131,14 @@ func (c *Child) start(s *Spec, theirs int, inputs map[string]int) error {
 	}
 	if err := c.write(s, theirs, memfd, exe, inputs); err != nil {
 		return err
+	}
+	if s.Alone {
+		var pipe [2]int
+		if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
+			return fmt.Errorf("make a pipe: %w", err)
+		}
+		c.alone = pipe[0]
+		defer sys.Close(pipe[1]) // the child's copy goes with its execve
 	}
 	if err := inPidNamespace(s.PidNamespace, func() error { return c.clone(s) }); err != nil {
 		return err
