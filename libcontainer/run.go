@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -47,7 +48,7 @@ func (r *Runtime) Run(_ context.Context, o RunOptions) (int, error) {
 	if !o.Detach {
 		// Before the program runs, so that none ends us and leaves it alone, and
 		// for good: what comes when it has ended must not end its deletion.
-		signal.Notify(signals, passedOn()...)
+		signal.Notify(signals, unix.SIGTERM, unix.SIGINT)
 	}
 	if err := c.runProgram(); err != nil {
 		c.child.Kill()
@@ -80,8 +81,6 @@ func (c *creation) runProgram() error {
 // attend waits for the end of an attached container, passes signals on to it
 // meanwhile, and deletes it.
 func (c *creation) attend(o *RunOptions, tty *terminal, signals chan os.Signal) (int, error) {
-	// It can take days, so the collector is needed after all.
-	debug.SetGCPercent(100)
 	c.inputs.close()
 	c.container.close() // others may kill and delete it meanwhile
 
@@ -95,6 +94,9 @@ func (c *creation) attend(o *RunOptions, tty *terminal, signals chan os.Signal) 
 		}
 	}
 	go func() {
+		time.Sleep(shortRun)
+		debug.SetGCPercent(100) // it can take days, so the collector is needed after all
+		signal.Notify(signals, otherSignals()...)
 		for s := range signals {
 			c.pass(s, tty)
 		}
@@ -141,14 +143,21 @@ func (r *Runtime) deleteEnded(id string, init sys.Process) error {
 	return nil
 }
 
-// passedOn are the signals that a container gets that are sent to us: all but
-// those that are about ourselves. SIGURG is how Go's scheduler interrupts
-// itself; a SIGCHLD at the end of every container would wake a thread.
-func passedOn() []os.Signal {
+// A container gets the signals that are sent to us. To catch one costs two
+// changes of thread, 50 µs and the others' patience, so only those by which
+// people end things are caught before the program runs. The rest are when it
+// has lasted for a moment: most programs that are measured have ended by then.
+const shortRun = 20 * time.Millisecond
+
+// otherSignals are all others but those that are about ourselves. SIGURG is how
+// Go's scheduler interrupts itself; a SIGCHLD at the end of every container would
+// wake a thread.
+func otherSignals() []os.Signal {
 	var list []os.Signal
 	for s := unix.Signal(1); s <= lastSignal; s++ {
 		switch s {
 		case unix.SIGCHLD, unix.SIGURG, unix.SIGPIPE, unix.SIGKILL, unix.SIGSTOP:
+		case unix.SIGTERM, unix.SIGINT:
 		default:
 			list = append(list, s)
 		}
