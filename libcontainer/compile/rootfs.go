@@ -2,7 +2,6 @@ package compile
 
 import (
 	"path"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -204,9 +203,4 @@ func (w *writer) finishRootfs() {
 	if p.Rootfs.Readonly {
 		w.mountSetattr("make the root read-only", w.root, false, unix.MOUNT_ATTR_RDONLY, 0, 0)
 	}
-}
-
-// isBelow says whether p is dir or lies below it.
-func isBelow(p, dir string) bool {
-	return p == dir || strings.HasPrefix(p, strings.TrimSuffix(dir, "/")+"/")
 }

@@ -49,7 +49,8 @@ func New(spec *specs.Spec, o Options) (*Plan, error) {
 		p.Keyring = "_ses." + o.ID
 	}
 	if h := spec.Hooks; h != nil {
-		p.Hooks = len(h.Prestart)+len(h.CreateRuntime)+len(h.CreateContainer) > 0 //nolint:staticcheck // prestart is deprecated and still due
+		//lint:ignore SA1019 prestart is deprecated and still due
+		p.Hooks = len(h.Prestart)+len(h.CreateRuntime)+len(h.CreateContainer) > 0
 	}
 	if spec.Linux != nil {
 		p.linux(spec.Linux)
