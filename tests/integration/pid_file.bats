@@ -8,7 +8,7 @@ load helpers
 	ok
 	eq "$(cat pid)" "$(state /pid)"
 	eq "$(stat -c %s pid)" "$(state /pid | tr -d '\n' | wc -c)" "bytes"
-	eq "$(ls -A | grep -c pid)" 1 "files with pid in their name"
+	eq "$(find . -maxdepth 1 -name "*pid*" | wc -l)" 1 "files with pid in their name"
 	rt delete "$ID"
 }
 

@@ -6,11 +6,12 @@ setup_suite() {
 	umask 022
 	local repo
 	repo=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
-	RUNTIME=$(command -v "${RUNTIME:-$repo/mesoc}") || {
-		echo "no runtime at ${RUNTIME:-$repo/mesoc}: run 'make build', or set RUNTIME" >&2
+	: "${RUNTIME:=$repo/mesoc}"
+	RUNTIME=$(realpath "$(command -v "$RUNTIME" || echo "$RUNTIME")")
+	if [ ! -x "$RUNTIME" ]; then
+		echo "no runtime at $RUNTIME: run 'make build', or set RUNTIME" >&2
 		return 1
-	}
-	RUNTIME=$(realpath "$RUNTIME")
+	fi
 	RUNTIME_NAME=$("$RUNTIME" --version | head -n 1)
 	RUNTIME_NAME=${RUNTIME_NAME%% *}
 
@@ -26,7 +27,6 @@ setup_suite() {
 	RIG=$("$BATS_TEST_DIRNAME/prepare") || return 1
 	TEMPLATE=$BATS_SUITE_TMPDIR/template
 	"$BATS_TEST_DIRNAME/prepare" rootfs "$TEMPLATE" || return 1
-	# Processes of this run are known by it, see teardown in helpers.bash.
 	export RUNTIME RUNTIME_NAME RIG TEMPLATE
 	# The suite's own settings are the only ones.
 	unset NOTIFY_SOCKET LISTEN_FDS LISTEN_PID MESOC_TEST_FAULT
