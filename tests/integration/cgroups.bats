@@ -140,7 +140,7 @@ limit() {
 	echo 1 >"$(cgroup)/cgroup.freeze"
 	frozen() { grep -q "frozen 1" "$(cgroup)/cgroup.events"; }
 	eventually frozen
-	TIME_LIMIT=20 rt delete --force "$ID"
+	rt delete --force "$ID"
 	ok
 	clean
 }

@@ -137,9 +137,13 @@ said() { grep -q "$1" console.out; }
 # attached COMMAND: the runtime runs on a terminal of script's making.
 attached() {
 	status=0
-	script_out=$T/typescript
-	timeout -k 5 60 /usr/bin/script -qec "$1" /dev/null <"${STDIN:-/dev/null}" >"$script_out" 2>&1 3>&- 4>&- || status=$?
-	output=$(tr -d '\r' <"$script_out")
+	# A keyboard that never ends: at the end of its input, script types ^D.
+	[ -p keyboard ] || mkfifo keyboard
+	exec 8<>keyboard
+	[ -z "${STDIN-}" ] || cat "$STDIN" >&8
+	timeout -k 5 60 /usr/bin/script -qec "$1" /dev/null <&8 >typescript 2>&1 3>&- 4>&- 8<&- || status=$?
+	exec 8<&-
+	output=$(tr -d '\r' <typescript)
 }
 
 @test "run on a terminal: the program has one of its own, sized like the caller's" {

@@ -28,7 +28,7 @@ probe='for fd in $(seq 3 60); do [ -e /proc/$$/fd/$fd ] && echo "$fd $(readlink 
 }
 
 @test "nothing of the runtime's leaks into hooks" {
-	hook() { printf '#!/bin/sh\nls -l /proc/self/fd | sed -n "s/.* \\([0-9]*\\) -> \\(.*\\)/%s \\1 \\2/p" >>%s/fds\n' "$1" "$T" >"$T/$1"; chmod +x "$T/$1"; }
+	hook() { printf '#!/bin/sh\n/bin/ls -l /proc/self/fd | sed -n "s/.* \\([0-9]*\\) -> \\(.*\\)/%s \\1 \\2/p" >>%s/fds\n' "$1" "$T" >"$T/$1"; chmod +x "$T/$1"; }
 	local hooks=(prestart createRuntime poststart)
 	# runc's delete hands on whatever the caller had open.
 	if is_mesoc; then hooks+=(poststop); fi

@@ -13,8 +13,6 @@
 
 bats_require_minimum_version 1.5.0
 
-: "${TIME_LIMIT:=60}"
-
 setup() {
 	ID=t${BATS_ROOT_PID}x${BATS_SUITE_TEST_NUMBER}
 	T=$BATS_TEST_TMPDIR
@@ -26,8 +24,7 @@ setup() {
 	# Everything that a test starts inherits it: teardown looks for it.
 	export MESOC_SUITE_TAG=$ID
 	mkdir "$ROOT" "$BUNDLE"
-	cp -al "$TEMPLATE" "$BASE"
-	cp "$BATS_TEST_DIRNAME/testdata/config.json" "$BUNDLE/config.json"
+	"$RIG" bundle "$TEMPLATE" "$BATS_TEST_DIRNAME/testdata/config.json" "$BUNDLE"
 	cd "$T" || return 1
 	if declare -F setup_test >/dev/null; then setup_test; fi
 }
@@ -37,41 +34,22 @@ setup() {
 teardown() {
 	local d i left=
 	for d in "$ROOT" "$T"/state?*; do
-		[ -d "$d" ] || continue
-		for i in "$d"/*; do
+		for i in "$d"/[!@]*; do
 			[ -e "$i" ] || continue
-			[ "${i##*/}" != @seccomp ] || { rm -r "$i"; continue; }
 			"$RUNTIME" --root "$d" delete --force "${i##*/}" 3>&- || left+="delete --force ${i##*/} failed"$'\n'
 		done
 	done
 	for ((i = ${#UNDO[@]} - 1; i >= 0; i--)); do
 		eval "${UNDO[i]}" || left+="undo failed: ${UNDO[i]}"$'\n'
 	done
-	for i in "$ROOT"/* "$ROOT"/.[!.]*; do
-		[ -e "$i" ] && left+="state: $i"$'\n'
-	done
-	if ! gone_within 5 no_cgroups; then left+="cgroups: $(find_cgroups)"$'\n'; fi
-	left+=$(grep -F "$T" /proc/self/mountinfo | sed 's/^/mount: /')
-	if ! gone_within 5 no_processes; then left+="processes: $(tagged_processes)"$'\n'; fi
-	if [ -n "$left" ]; then
-		echo "left behind: $left" >&2
-		return 1
-	fi
+	"$RIG" leaks "$ID" "$ROOT" "$T" || left+="see above"
+	[ -z "$left" ] || die "$left"
 }
 
-find_cgroups() { find /sys/fs/cgroup -depth -type d -name "$ID*" 2>/dev/null; }
-no_cgroups() { [ -z "$(find_cgroups)" ]; }
+# clean: a failed operation has left nothing, a deleted container neither.
+clean() { "$RIG" leaks "$ID" "$ROOT" "$BASE"; }
 
-# The tag is in the environment of what was started, not of the shells here.
-tagged_processes() {
-	local p
-	# Processes come and go while grep looks.
-	for p in $(grep -lsz "^MESOC_SUITE_TAG=$ID\$" /proc/[0-9]*/environ); do
-		p=${p#/proc/} p=${p%/environ}
-		[ "$p" != self ] && [ -d "/proc/$p" ] && printf '%s (%s) ' "$p" "$(tr '\0' ' ' <"/proc/$p/cmdline")"
-	done 2>/dev/null
-}
-no_processes() { [ -z "$(tagged_processes)" ]; }
+no_cgroups() { [ -z "$(find /sys/fs/cgroup -depth -type d -name "$ID*" 2>/dev/null)" ]; }
 
 # gone_within SECONDS COMMAND…: until the command succeeds.
 gone_within() {
@@ -97,13 +75,13 @@ eventually() { gone_within 10 "$@" || die "never came true: $*"; }
 undo() { UNDO+=("$1"); }
 
 # rt runs the runtime. Output goes to files, because a created container keeps
-# the descriptors it was given: a pipe would never end.
+# the descriptors it was given: a pipe would never end. One that hangs is ended
+# by the suite's watchdog, see setup_suite.bash.
 rt() {
 	status=0
 	N=$((N + 1))
 	out_file=$T/stdout.$N
-	timeout --foreground -k 5 "$TIME_LIMIT" "$RUNTIME" --root "$ROOT" "$@" \
-		>"$out_file" 2>"$T/stderr.$N" <"${STDIN:-/dev/null}" 3>&- 4>&- || status=$?
+	"$RUNTIME" --root "$ROOT" "$@" >"$out_file" 2>"$T/stderr.$N" <"${STDIN:-/dev/null}" 3>&- 4>&- || status=$?
 	slurp output "$out_file"
 	slurp stderr "$T/stderr.$N"
 }
@@ -131,6 +109,8 @@ in_box() {
 	ok
 }
 
+# create [FLAG…]: what the program will print is in the file $INIT_OUT.
+# shellcheck disable=SC2034,SC2120
 create() {
 	rt create --bundle "$BUNDLE" "$@" "$ID"
 	INIT_OUT=$out_file
@@ -181,17 +161,6 @@ status_is() {
 
 # stopped: the program has ended and the runtime knows.
 stopped() { eventually status_is stopped "$@"; }
-
-# clean: a failed operation has left nothing, but for the cache of system call filters.
-clean() {
-	local left
-	left=$(ls -A --ignore=@seccomp "$ROOT")
-	[ -z "$left" ] || die "state directory is not empty: $left"
-	gone_within 5 no_cgroups || die "cgroups left: $(find_cgroups)"
-	left=$(grep -F "$BASE" /proc/self/mountinfo) || :
-	[ -z "$left" ] || die "mounts left: $left"
-	gone_within 5 no_processes || die "processes left: $(tagged_processes)"
-}
 
 # cgroup [ID]: the directory with the container's limits; leaf: with its processes.
 cgroup() {

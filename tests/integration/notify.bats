@@ -28,7 +28,7 @@ MAINPID=$(state /pid)"
 	export NOTIFY_SOCKET=$T/manager.sock
 	create
 	ok
-	TIME_LIMIT=20 rt start "$ID"
+	rt start "$ID"
 	unset NOTIFY_SOCKET
 	ok
 	stopped

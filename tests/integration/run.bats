@@ -46,7 +46,7 @@ load helpers
 	run -0 bash -c '"$2" --root "$3" run --bundle "$4" "$5" 3>&- 2>/dev/null | head -n 2' \
 		sh x "$RUNTIME" "$ROOT" "$BUNDLE" "$ID"
 	eq "$output" $'y\ny'
-	eventually clean
+	clean
 }
 
 @test "run --detach: returns while the program runs" {

@@ -22,17 +22,20 @@ type command struct {
 
 func commands() map[string]command {
 	return map[string]command{
-		"edit":    {"FILE EDIT… [-- ARG…]  edit a JSON file in place (see json.go)", edit},
-		"get":     {"FILE POINTER…  print values, one a line; - reads stdin", get},
-		"keys":    {"FILE  print the object's keys in the file's order", keys},
-		"console": {"SOCKET OUT  receive a terminal, feed it stdin, copy its output to OUT", console},
-		"pidfd":   {"SOCKET  receive a pidfd and print its pid", pidfd},
-		"notify":  {"SOCKET OUT N  receive N datagrams, append each to OUT", notify},
-		"send":    {"SOCKET TEXT  send one datagram", send},
-		"listen":  {"SOCKET  make a listening socket and hold it until stdin ends", listen},
-		"wait":    {"PID SECONDS  wait until a process has ended", wait},
-		"burn":    {"MIB  touch that much memory, then print done", burn},
-		"idmap":   {"DIR  can a bind mount of DIR be idmapped? exit 1 if not", idmap},
+		"edit":     {"FILE EDIT… [-- ARG…]  edit a JSON file in place (see json.go)", edit},
+		"get":      {"FILE POINTER…  print values, one a line; - reads stdin", get},
+		"keys":     {"FILE  print the object's keys in the file's order", keys},
+		"console":  {"SOCKET OUT  receive a terminal, feed it stdin, copy its output to OUT", console},
+		"pidfd":    {"SOCKET  receive a pidfd and print its pid", pidfd},
+		"notify":   {"SOCKET OUT N  receive N datagrams, append each to OUT", notify},
+		"send":     {"SOCKET TEXT  send one datagram", send},
+		"listen":   {"SOCKET  make a listening socket and hold it until stdin ends", listen},
+		"wait":     {"PID SECONDS  wait until a process has ended", wait},
+		"burn":     {"MIB  touch that much memory, then print done", burn},
+		"bundle":   {"TEMPLATE CONFIG DIR  make a bundle, the root filesystem of hard links", bundle},
+		"leaks":    {"ID STATE DIR  what containers named ID… have left; exit 1 if anything", leaks},
+		"watchdog": {"PROGRAM SECONDS  kill tagged processes of a program that hang", watchdog},
+		"idmap":    {"DIR  can a bind mount of DIR be idmapped? exit 1 if not", idmap},
 	}
 }
 
