@@ -74,6 +74,9 @@ eventually() { gone_within 10 "$@" || die "never came true: $*"; }
 
 undo() { UNDO+=("$1"); }
 
+# What rt sets.
+status=0 output='' stderr='' out_file=''
+
 # rt runs the runtime. Output goes to files, because a created container keeps
 # the descriptors it was given: a pipe would never end. One that hangs is ended
 # by the suite's watchdog, see setup_suite.bash.
@@ -207,7 +210,11 @@ need() {
 }
 
 probe_controller() { [[ " $(</sys/fs/cgroup/cgroup.controllers) " == *" $1 "* ]]; }
-probe_kernel() { printf '%s\n%s\n' "$1" "$(uname -r)" | sort -C -V; }
+probe_kernel() { # MAJOR.MINOR or later
+	local running
+	IFS=.- read -r -a running <<<"$(uname -r)"
+	((running[0] > ${1%.*} || running[0] == ${1%.*} && running[1] >= ${1#*.}))
+}
 probe_timens() { [ -e /proc/self/ns/time ]; }
 probe_sys_resource() { [ $((0x$(sed -n 's/^CapEff:\t//p' /proc/self/status) >> 24 & 1)) = 1 ]; }
 probe_bfq() { [ -e /sys/fs/cgroup/io.bfq.weight ]; }
