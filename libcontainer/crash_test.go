@@ -36,27 +36,14 @@ type crashRig struct {
 
 const crashID = "crash"
 
-func tool(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	switch {
-	case err == nil:
-	case os.Getenv("MESOC_CRASH") != "":
-		t.Fatal(err)
-	default:
-		t.Skip(err)
-	}
-	return path
-}
-
 func newCrashRig(t *testing.T) *crashRig {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("takes a minute")
 	}
 	mount, cgroups := testutil.Cgroup2(t)
-	tool(t, "strace")
-	busybox := tool(t, "busybox")
+	testutil.Program(t, "strace")
+	busybox := testutil.Program(t, "busybox")
 	dir := t.TempDir()
 	// A user namespace's root has to get through.
 	for d := dir; len(d) >= len(os.Getenv("TMPDIR")); d = filepath.Dir(d) {
@@ -68,7 +55,7 @@ func newCrashRig(t *testing.T) *crashRig {
 		cgroups: filepath.Join(mount, cgroups), cgroupsRoot: cgroups}
 	if r.mesoc == "" {
 		r.mesoc = dir + "/mesoc"
-		build := exec.Command(tool(t, "go"), "build", "-ldflags", "-E github.com/mesoc/mesoc/libcontainer/stage.entry", "-o", r.mesoc, "..")
+		build := exec.Command(testutil.Program(t, "go"), "build", "-ldflags", "-E github.com/mesoc/mesoc/libcontainer/stage.entry", "-o", r.mesoc, "..")
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
 			t.Fatalf("build mesoc: %v\n%s", err, out)

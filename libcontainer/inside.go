@@ -3,9 +3,7 @@ package libcontainer
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,64 +81,23 @@ func innerPid(pid int) (int, error) {
 // of the container's root, the deepest first. A root that is moved instead of
 // pivoted would leave them reachable.
 func hostProcMounts(rootfs string) ([]string, error) {
-	const name = "/proc/self/mountinfo"
-	fd, err := sys.Openat(sys.CWD, name, unix.O_RDONLY, 0)
+	mounts, err := sys.Mounts()
 	if err != nil {
 		return nil, err
 	}
-	defer sys.Close(fd)
-	var data []byte
-	chunk := make([]byte, 64<<10)
-	for {
-		n, err := unix.Read(fd, chunk)
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", name, err)
-		}
-		if n == 0 {
-			break
-		}
-		data = append(data, chunk[:n]...)
-	}
+	return procMounts(mounts, rootfs), nil
+}
+
+// procMounts picks them out. A part of such a file system is harmless, or
+// covered with the whole.
+func procMounts(mounts []sys.MountPoint, rootfs string) []string {
 	var found []string
-	for line := range bytes.Lines(data) {
-		if point, ok := procMountPoint(string(line)); ok && point != rootfs && !strings.HasPrefix(point, rootfs+"/") {
-			found = append(found, point)
+	for _, m := range mounts {
+		whole := m.Root == "/" && (m.Type == "proc" || m.Type == "sysfs")
+		if whole && m.Path != rootfs && !strings.HasPrefix(m.Path, rootfs+"/") {
+			found = append(found, m.Path)
 		}
 	}
 	slices.Reverse(found)
-	return found, nil
-}
-
-// procMountPoint is the mount point in a line of mountinfo
-// (proc_pid_mountinfo(5)) if it shows a whole procfs or sysfs.
-func procMountPoint(line string) (string, bool) {
-	before, after, ok := strings.Cut(line, " - ")
-	fields := strings.Fields(before)
-	kind, _, _ := strings.Cut(after, " ")
-	if !ok || len(fields) < 5 || fields[3] != "/" || (kind != "proc" && kind != "sysfs") {
-		return "", false
-	}
-	return path.Clean(unescapeMount(fields[4])), true
-}
-
-// unescapeMount undoes the kernel's octal escapes in a path.
-func unescapeMount(s string) string {
-	if !strings.Contains(s, `\`) {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+3 < len(s) {
-			if n, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
-				b.WriteByte(byte(n))
-				i += 3
-				continue
-			}
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
+	return found
 }

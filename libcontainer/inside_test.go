@@ -3,6 +3,7 @@ package libcontainer
 import (
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,44 +14,20 @@ import (
 	"github.com/mesoc/mesoc/libcontainer/internal/sys"
 )
 
-func TestProcMountPoint(t *testing.T) {
-	for line, want := range map[string]string{
-		"22 1 0:20 / /proc rw,relatime shared:5 - proc proc rw":             "/proc",
-		"23 1 0:21 / /sys rw - sysfs sysfs rw":                              "/sys",
-		`24 1 0:22 / /a\040b\134c rw master:1 propagate_from:2 - proc x rw`: `/a b\c`,
-		"25 1 0:20 /sys /proc/sys ro - proc proc rw":                        "", // a part is harmless or covered with the whole
-		"26 1 8:1 / / rw - ext4 /dev/sda1 rw":                               "",
-		"27 1 0:23 / /proc/fs/nfsd rw - nfsd nfsd rw":                       "",
-		"28 1 0:24 / /x rw - procfs y rw":                                   "",
-		"22 1 0:20 / /proc rw,relatime":                                     "",
-		"22 1 0:20 - proc proc rw":                                          "",
-		" - proc":                                                           "",
-		"":                                                                  "",
-	} {
-		got, ok := procMountPoint(line)
-		if got != want || ok != (want != "") {
-			t.Errorf("procMountPoint(%q) = %q, %v; want %q", line, got, ok, want)
-		}
-	}
-}
-
-func TestUnescapeMount(t *testing.T) {
-	for s, want := range map[string]string{
-		"":             "",
-		"/plain":       "/plain",
-		`/a\040b`:      "/a b",
-		`\011\012\134`: "\t\n\\",
-		`\\040`:        `\ `,
-		`\04`:          `\04`,
-		`\`:            `\`,
-		`\777x`:        `\777x`,
-		`\0400`:        " 0",
-		`\+40`:         `\+40`,
-		`ä\303\244`:    "ää",
-	} {
-		if got := unescapeMount(s); got != want {
-			t.Errorf("unescapeMount(%q) = %q, want %q", s, got, want)
-		}
+func TestProcMounts(t *testing.T) {
+	got := procMounts([]sys.MountPoint{
+		{Root: "/", Path: "/proc", Type: "proc"},
+		{Root: "/", Path: "/sys", Type: "sysfs"},
+		{Root: "/sys", Path: "/proc/sys", Type: "proc"},
+		{Root: "/", Path: "/", Type: "ext4"},
+		{Root: "/", Path: "/proc/fs/nfsd", Type: "nfsd"},
+		{Root: "/", Path: "/x", Type: "procfs"},
+		{Root: "/", Path: "/c/root", Type: "proc"},
+		{Root: "/", Path: "/c/root/proc", Type: "proc"},
+		{Root: "/", Path: "/c/rootless/proc", Type: "proc"},
+	}, "/c/root")
+	if want := []string{"/c/rootless/proc", "/sys", "/proc"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

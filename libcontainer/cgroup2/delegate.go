@@ -17,7 +17,7 @@ func (c *Cgroup) Delegate(uid int) error {
 	if err := unix.Fchownat(c.fd, "", uid, -1, unix.AT_EMPTY_PATH); err != nil {
 		return fmt.Errorf("give cgroup %s to uid %d: %w", c.path, uid, err)
 	}
-	list, err := readAll(sys.CWD, "/sys/kernel/cgroup/delegate")
+	list, err := sys.ReadAll(sys.CWD, "/sys/kernel/cgroup/delegate")
 	if err != nil { // a kernel before 4.15, or no sysfs
 		list = "cgroup.procs\ncgroup.threads\ncgroup.subtree_control\n"
 	}

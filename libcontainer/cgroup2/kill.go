@@ -44,7 +44,7 @@ func (c *Cgroup) Processes() ([]int, error) {
 // readPids returns the processes of one cgroup, without those that our pid
 // namespace does not show.
 func readPids(dir int) ([]int, error) {
-	text, err := readAll(dir, "cgroup.procs")
+	text, err := sys.ReadAll(dir, "cgroup.procs")
 	if errnoOf(err) == unix.EOPNOTSUPP {
 		// A threaded cgroup: its processes are listed in the cgroup above that
 		// is the root of its threaded subtree, and a leaf is never below one.
@@ -193,7 +193,7 @@ func (c *Cgroup) survivors() []Survivor {
 			continue
 		}
 		s := Survivor{Pid: pid, Comm: stat.Comm, State: stat.State}
-		if wchan, err := readAll(sys.CWD, "/proc/"+strconv.Itoa(pid)+"/wchan"); err == nil && wchan != "0" {
+		if wchan, err := sys.ReadAll(sys.CWD, "/proc/"+strconv.Itoa(pid)+"/wchan"); err == nil && wchan != "0" {
 			s.Wchan = wchan
 		}
 		out = append(out, s)

@@ -22,7 +22,6 @@ import (
 
 // Inputs that the parent fills in before it hands the program over.
 const (
-	InputSync    = "sync"    // the parent's end of the dialogue
 	InputGate    = "gate"    // the listening socket that start connects to
 	InputConsole = "console" // the socket that is sent the terminal
 )
@@ -34,11 +33,8 @@ func InputNamespace(typ string) string { return "ns:" + typ }
 // that index in the plan.
 func InputSource(index int) string { return "source:" + strconv.Itoa(index) }
 
-// What init tells its parent, in the second half of a message whose first
-// half is Tell.
+// The events that init tells its parent (program.Tell).
 const (
-	Tell = 0xffffffff // no step has that index
-
 	ToldMounted = 1 // mounts are made, hooks may run, init waits
 	ToldReady   = 2 // everything is done, init stands at the gate
 	ToldMap     = 3 // a user namespace was made and wants its id maps, init waits
@@ -46,10 +42,6 @@ const (
 	// descriptor comes with the message; the difference is an index into
 	// Init.Missing. Init waits.
 	ToldMissing = 1000
-
-	// TellPid is the first half of a message that says which process goes on
-	// with the program; the second half is its process id.
-	TellPid = 0xfffffffe
 )
 
 // ProcessName is what init calls itself until it becomes the user's program.
@@ -91,7 +83,7 @@ type writer struct {
 // NewInit writes the program of a container's init.
 func NewInit(p *plan.Plan) (*Init, error) {
 	w := &writer{Builder: program.NewBuilder(program.Base), plan: p, how: map[openHow]program.Addr{}}
-	w.sync = w.Input(InputSync)
+	w.sync = w.Input(program.InputSync)
 	w.stat = w.Space(statxSize)
 	w.Name(w.stat, "statx")
 
@@ -149,7 +141,7 @@ func (w *writer) prctl(what string, option int, args ...uintptr) *program.Op {
 
 // tell sends the parent a message.
 func (w *writer) tell(what string, code uint32) {
-	w.write(what, w.sync, w.message(Tell, code), 8)
+	w.write(what, w.sync, w.message(program.Tell, code), 8)
 }
 
 // message is the eight bytes of a message to the parent.

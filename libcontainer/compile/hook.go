@@ -41,7 +41,7 @@ type Hook struct {
 func NewHook(h *Hook) *program.Program {
 	const report = 3
 	w := &writer{Builder: program.NewBuilder(program.Base)}
-	w.sync = w.Input(InputSync)
+	w.sync = w.Input(program.InputSync)
 	w.prctl("set the parent death signal", unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL))
 	w.Call("make a session", unix.SYS_SETSID)
 	for fd, input := range []string{InputStdin, InputStdout, InputStdout} {
@@ -79,7 +79,7 @@ func NewHook(h *Hook) *program.Program {
 // namespaces until the parent has gone or ends it.
 func NewHolder() *program.Program {
 	w := &writer{Builder: program.NewBuilder(program.Base)}
-	w.sync = w.Input(InputSync)
+	w.sync = w.Input(program.InputSync)
 	w.prctl("set the parent death signal", unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL))
 	w.tell("tell the runtime that the namespaces are there", ToldReady)
 	w.wait("wait for the end")

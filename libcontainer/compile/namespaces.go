@@ -111,7 +111,7 @@ func (w *writer) takeOver() {
 		program.Const(uint64(unix.CLONE_NEWPID|unix.CLONE_PARENT)|uint64(unix.SIGCHLD))).Keep(pid)
 	w.Check("find out which of the two processes this is", program.Addr(pid), ^uint64(0), 0, uintptr(unix.ESRCH)).
 		Skip(child, program.OK).Ignore(unix.ESRCH)
-	msg := w.message(TellPid, 0)
+	msg := w.message(program.TellPid, 0)
 	w.Store32("write down the process id", msg+4, pid.Arg())
 	w.write("tell the runtime the process id", w.sync, msg, 8)
 	w.Call("leave the rest to the new process", unix.SYS_EXIT_GROUP, program.Const(0))

@@ -151,7 +151,7 @@ type Missing struct {
 // ask has the parent make something below the root, whose handle it is sent.
 func (w *writer) ask(m Missing) {
 	w.missing = append(w.missing, m)
-	msg := w.message(Tell, ToldMissing+uint32(len(w.missing)-1))
+	msg := w.message(program.Tell, ToldMissing+uint32(len(w.missing)-1))
 	w.sendFD("ask the runtime to make /"+m.Path+" in the root", w.sync, w.root, msg, 8)
 	w.wait("wait for /" + m.Path + " in the root")
 }

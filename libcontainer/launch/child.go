@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mesoc/mesoc/libcontainer/internal/sys"
+	"github.com/mesoc/mesoc/libcontainer/program"
 )
 
 // Event is something that the child tells.
@@ -22,16 +23,16 @@ type Event struct {
 func (c *Child) Next() (Event, error) {
 	for {
 		first, e, err := readMessage(c.sync)
-		if errors.Is(err, ErrDied) || err == nil && (first < beforeExec || first >= tellPid) {
+		if errors.Is(err, ErrDied) || err == nil && (first < program.BeforeExec || first >= program.TellPid) {
 			c.free()
 		}
 		if err != nil {
 			return e, err
 		}
 		switch first {
-		case tellEvent:
+		case program.Tell:
 			return e, nil
-		case tellPid:
+		case program.TellPid:
 			if err := c.follow(int(e.Code)); err != nil {
 				return e, err
 			}
@@ -57,7 +58,7 @@ func readMessage(sock int) (first uint32, e Event, err error) {
 		err = fmt.Errorf("hear from the process: a message of %d bytes", n)
 	}
 	for _, fd := range fds { // one at most
-		if err == nil && first == tellEvent {
+		if err == nil && first == program.Tell {
 			e.FD = fd
 		} else {
 			sys.Close(fd)
@@ -82,8 +83,8 @@ func ReadReport(conn int) (step int, errno unix.Errno, err error) {
 }
 
 func (c *Child) stepError(index uint32, errno unix.Errno) error {
-	if index >= beforeExec {
-		i := int(index - beforeExec)
+	if index >= program.BeforeExec {
+		i := int(index - program.BeforeExec)
 		return &StepError{Step: -1, What: c.prologue.What(i), Errno: errno}
 	}
 	return &StepError{Step: int(index), What: c.program.What(int(index)), Errno: errno}

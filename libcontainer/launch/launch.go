@@ -45,18 +45,6 @@ type Spec struct {
 	fork bool
 }
 
-// inputSync is the input that every program has: its end of the dialogue.
-const inputSync = "sync"
-
-// The first half of the messages that are no failure; compile writes them.
-const (
-	tellEvent = 0xffffffff
-	tellPid   = 0xfffffffe
-)
-
-// beforeExec is added to the index of a step between clone and execve.
-const beforeExec = 1 << 30
-
 // Child is a process that runs a program.
 type Child struct {
 	Pid   int
@@ -94,7 +82,7 @@ func Start(s *Spec) (*Child, error) {
 	}
 	defer sys.Close(theirs)
 	c := &Child{sync: ours, alone: -1, program: s.Program, Pidfd: -1}
-	inputs := map[string]int{inputSync: theirs}
+	inputs := map[string]int{program.InputSync: theirs}
 	for name, fd := range s.Inputs {
 		inputs[name] = fd
 	}
@@ -183,7 +171,7 @@ func (c *Child) write(s *Spec, theirs, memfd, exe int, inputs map[string]int) er
 	b.Call("exec the stage", unix.SYS_EXECVEAT, program.Const(exe), b.String("").Arg(),
 		b.Vector(argv).Arg(), b.Vector(env).Arg(), program.Const(unix.AT_EMPTY_PATH))
 	c.prologue = b.Program()
-	image, err := c.prologue.Encode(program.Image{Report: theirs, IndexBase: beforeExec})
+	image, err := c.prologue.Encode(program.Image{Report: theirs, IndexBase: program.BeforeExec})
 	if err != nil {
 		return err
 	}

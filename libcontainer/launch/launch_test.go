@@ -31,14 +31,14 @@ func TestMain(m *testing.M) {
 // write makes a program of what f writes; sync is the child's end of the dialogue.
 func write(f func(b *program.Builder, sync program.Cell)) *program.Program {
 	b := program.NewBuilder(program.Base)
-	f(b, b.Input(inputSync))
+	f(b, b.Input(program.InputSync))
 	return b.Program()
 }
 
 // tell sends the parent event code.
 func tell(b *program.Builder, sync program.Cell, code uint32) {
 	msg := b.Space(8)
-	b.PutUint32(msg, tellEvent)
+	b.PutUint32(msg, program.Tell)
 	b.PutUint32(msg+4, code)
 	b.Call("tell", unix.SYS_WRITE, sync.Arg(), msg.Arg(), program.Const(8)).Want(8)
 }

@@ -49,10 +49,10 @@ func talker(sock int) *Child {
 func TestNext(t *testing.T) {
 	ours, theirs := pair(t)
 	c := talker(ours)
-	say(t, theirs, message(tellEvent, 42))
+	say(t, theirs, message(program.Tell, 42))
 	heard(t, c, 42)
 
-	say(t, theirs, message(tellEvent, 43), theirs)
+	say(t, theirs, message(program.Tell, 43), theirs)
 	e, err := c.Next()
 	if err != nil || e.Code != 43 || e.FD < 0 {
 		t.Fatalf("an event with a descriptor: %+v, %v", e, err)
@@ -61,7 +61,7 @@ func TestNext(t *testing.T) {
 
 	say(t, theirs, message(1, uint32(unix.EPERM)), theirs)
 	failed(t, c, StepError{Step: 1, What: "stage 1", Errno: unix.EPERM})
-	say(t, theirs, message(beforeExec, uint32(unix.EPERM)))
+	say(t, theirs, message(program.BeforeExec, uint32(unix.EPERM)))
 	failed(t, c, StepError{Step: -1, What: "prologue 0", Errno: unix.EPERM})
 	// What no program has must not be taken for a step of it, nor end us.
 	say(t, theirs, message(77, uint32(unix.EPERM)))
@@ -71,7 +71,7 @@ func TestNext(t *testing.T) {
 	if e, err := c.Next(); err == nil || errors.Is(err, ErrDied) || !strings.Contains(err.Error(), "3 bytes") || e.FD != -1 {
 		t.Errorf("a message of three bytes: %+v, %v", e, err)
 	}
-	say(t, theirs, message(tellEvent, 1), theirs, theirs)
+	say(t, theirs, message(program.Tell, 1), theirs, theirs)
 	if e, err := c.Next(); !errors.Is(err, unix.EMSGSIZE) || e.FD != -1 {
 		t.Errorf("a message with two descriptors: %+v, %v", e, err)
 	}
@@ -100,7 +100,7 @@ func TestReadReport(t *testing.T) {
 	if step, errno, err := ReadReport(ours); step != 3 || errno != unix.ENOEXEC || err != nil {
 		t.Errorf("a step that failed: %d, %v, %v", step, errno, err)
 	}
-	say(t, theirs, message(tellEvent, 3), theirs)
+	say(t, theirs, message(program.Tell, 3), theirs)
 	if _, errno, err := ReadReport(ours); errno != 3 || err != nil {
 		t.Errorf("an event in place of a report: %v, %v", errno, err)
 	}
@@ -127,8 +127,8 @@ func TestFollow(t *testing.T) {
 	if err := sys.PidfdSignal(first.Pidfd, unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	say(t, theirs, message(tellPid, uint32(second.Pid)))
-	say(t, theirs, message(tellEvent, 8))
+	say(t, theirs, message(program.TellPid, uint32(second.Pid)))
+	say(t, theirs, message(program.Tell, 8))
 	heard(t, first, 8)
 	if first.Pid != second.Pid || first.Pidfd == second.Pidfd {
 		t.Errorf("the child is %d (pidfd %d) after %d (pidfd %d) took over", first.Pid, first.Pidfd, second.Pid, second.Pidfd)

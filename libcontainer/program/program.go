@@ -78,6 +78,21 @@ const (
 	AnyErrno unix.Errno = 0xffff
 )
 
+// InputSync is the input that every program has: its end of the dialogue with
+// the process that started it.
+const InputSync = "sync"
+
+// What goes over it from the child is eight bytes, two numbers. Mostly the first
+// is the index of a step that failed and the second its errno, which the stage
+// writes by itself; an index is below BeforeExec, or BeforeExec plus that of a
+// step between clone and execve. These are the first numbers of other messages,
+// which programs write. Back comes one byte: go on.
+const (
+	BeforeExec = 1 << 30
+	Tell       = 0xffffffff // the second number is an event, which the program and its parent agree upon
+	TellPid    = 0xfffffffe // the second number is the process that goes on with the program
+)
+
 // Addr is an address in the image, final as soon as it is handed out.
 type Addr uint64
 

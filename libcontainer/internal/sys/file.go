@@ -112,6 +112,29 @@ func ReadFileAt(dirfd int, name string, buf []byte) (int, error) {
 	return n, nil
 }
 
+// ReadAll reads a file of any length below dirfd; a read error is bare.
+func ReadAll(dirfd int, name string) (string, error) {
+	fd, err := Openat(dirfd, name, unix.O_RDONLY|unix.O_NOCTTY, 0)
+	if err != nil {
+		return "", err
+	}
+	defer Close(fd)
+	text := make([]byte, 0, 4096)
+	for {
+		if len(text) == cap(text) {
+			text = append(text, 0)[:len(text)]
+		}
+		n, err := Read(fd, text[len(text):cap(text)])
+		if err != nil {
+			return "", err
+		}
+		if n == 0 {
+			return string(text), nil
+		}
+		text = text[:len(text)+n]
+	}
+}
+
 // writeFileTries bounds the search for a free temporary name; names are 64
 // random bits, so a second try is already a sign of an attack.
 const writeFileTries = 8

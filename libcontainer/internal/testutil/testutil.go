@@ -10,6 +10,7 @@ package testutil
 
 import (
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -38,6 +39,19 @@ func Feature(t testing.TB, name string) {
 		t.Fatalf("unknown feature %q", name)
 	}
 	need(t, name, missing)
+}
+
+// Program needs a program of the machine and returns its path; its name in
+// REQUIRE is the program's.
+func Program(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	missing := ""
+	if err != nil {
+		missing = err.Error()
+	}
+	need(t, name, missing)
+	return path
 }
 
 // need skips or fails the test when missing says why name is not there.
