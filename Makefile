@@ -70,6 +70,7 @@ test-unit: ## pure tests and fuzz seeds: seconds, no root
 
 test-root: build test-bin ## privileged Go tests and the bats suite, natively (root)
 	@tests/setup/install test
+	tests/native/go --judged
 	tests/native/run tests/native/go --privileged
 	tests/native/run tests/suite --log results/native
 
