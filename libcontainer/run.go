@@ -48,7 +48,7 @@ func (r *Runtime) Run(_ context.Context, o RunOptions) (int, error) {
 	if !o.Detach {
 		// Before the program runs, so that none ends us and leaves it alone, and
 		// for good: what comes when it has ended must not end its deletion.
-		signal.Notify(signals, unix.SIGTERM, unix.SIGINT)
+		signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2)
 	}
 	if err := c.runProgram(); err != nil {
 		c.child.Kill()
@@ -144,9 +144,9 @@ func (r *Runtime) deleteEnded(id string, init sys.Process) error {
 }
 
 // A container gets the signals that are sent to us. To catch one costs two
-// changes of thread, 50 µs and the others' patience, so only those by which
-// people end things are caught before the program runs. The rest are when it
-// has lasted for a moment: most programs that are measured have ended by then.
+// changes of thread, 50 µs, so only those that people send are caught before the
+// program runs. The rest are when it has lasted for a moment: a program that
+// has ended by then was not sent any.
 const shortRun = 20 * time.Millisecond
 
 // otherSignals are all others but those that are about ourselves. SIGURG is how
@@ -157,7 +157,7 @@ func otherSignals() []os.Signal {
 	for s := unix.Signal(1); s <= lastSignal; s++ {
 		switch s {
 		case unix.SIGCHLD, unix.SIGURG, unix.SIGPIPE, unix.SIGKILL, unix.SIGSTOP:
-		case unix.SIGTERM, unix.SIGINT:
+		case unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2:
 		default:
 			list = append(list, s)
 		}

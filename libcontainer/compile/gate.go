@@ -85,14 +85,7 @@ func (w *writer) gate() int {
 	w.tell("tell the runtime that init is ready", ToldReady)
 	conn := w.sync
 	if w.plan.Gate == plan.GateSocket {
-		conn = w.fdcell("start")
-		w.Call("wait for start", unix.SYS_ACCEPT4, w.Input(InputGate).Arg(), program.Const(0), program.Const(0),
-			program.Const(unix.SOCK_CLOEXEC)).Keep(conn).Again(unix.EINTR)
-		// Who starts the container does not have the program, only the
-		// descriptions of the steps from here on.
-		w.Store64("report to start from now on", program.Addr(w.Report()), conn.Arg())
-		first := w.Len() + 1
-		w.Store64("count steps from the gate", program.Addr(w.IndexBase()), program.Const(-first))
+		conn = w.waitSocket()
 	} else {
 		w.wait("wait for start")
 	}
@@ -103,6 +96,19 @@ func (w *writer) gate() int {
 	}
 	w.exec(conn)
 	return first
+}
+
+// waitSocket waits for start to connect, and reports to it from then on. Who
+// starts the container does not have the program, only the descriptions of the
+// steps behind the gate, so indices count from there.
+func (w *writer) waitSocket() program.Cell {
+	conn := w.fdcell("start")
+	w.Call("wait for start", unix.SYS_ACCEPT4, w.Input(InputGate).Arg(), program.Const(0), program.Const(0),
+		program.Const(unix.SOCK_CLOEXEC)).Keep(conn).Again(unix.EINTR)
+	w.Store64("report to start from now on", program.Addr(w.Report()), conn.Arg())
+	first := w.Len() + 1
+	w.Store64("count steps from the gate", program.Addr(w.IndexBase()), program.Const(-first))
+	return conn
 }
 
 // exec closes every descriptor that the program has no business with and
