@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 
+	"github.com/mesoc/mesoc/libcontainer"
 	"github.com/mesoc/mesoc/libcontainer/bundle"
 )
 
@@ -36,6 +38,10 @@ func validate(c *call) error {
 		problems = invalid.Problems
 	} else {
 		warnings = b.Warnings
+		if err := libcontainer.CheckFilter(b.Spec); err != nil {
+			invalid = &bundle.ValidationError{Path: filepath.Join(b.Dir, bundle.ConfigName)}
+			problems = append(problems, bundle.Problem{Pointer: "/linux/seccomp", Rule: err.Error()})
+		}
 	}
 	if format == "json" {
 		out := json.NewEncoder(c.stdout)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"path"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"github.com/mesoc/mesoc/libcontainer/internal/sys"
@@ -20,8 +21,7 @@ func (c *creation) compileFilter() (*plan.Seccomp, error) {
 	if c.spec.Linux == nil || c.spec.Linux.Seccomp == nil || c.spec.Process == nil {
 		return nil, nil
 	}
-	profile := c.spec.Linux.Seccomp
-	options := seccomp.Options{Native: seccomp.Native(), Enosys: true}
+	profile, options := c.spec.Linux.Seccomp, filterOptions()
 	var filter seccomp.Filter
 	dir, err := c.runtime.openFilterCache()
 	if err == nil {
@@ -34,6 +34,20 @@ func (c *creation) compileFilter() (*plan.Seccomp, error) {
 		return nil, err
 	}
 	return &plan.Seccomp{Flags: filter.Flags, Program: filter.Program}, nil
+}
+
+func filterOptions() seccomp.Options {
+	return seccomp.Options{Native: seccomp.Native(), Enosys: true}
+}
+
+// CheckFilter says why create would refuse the system call filter of a spec.
+// Loading a bundle does not: compiling is dear, and create does it anyway.
+func CheckFilter(spec *specs.Spec) error {
+	if spec.Linux == nil || spec.Linux.Seccomp == nil {
+		return nil
+	}
+	_, err := seccomp.Compile(spec.Linux.Seccomp, filterOptions())
+	return err
 }
 
 // openFilterCache opens the cache of filters. There is none before the first

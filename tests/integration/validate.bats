@@ -62,6 +62,13 @@ setup_test() { ours "a command of its own"; }
 	has "$stderr" CAP_FLY
 }
 
+@test "validate: a filter that create would refuse" {
+	edit '/linux/seccomp={"defaultAction":"SCMP_ACT_FLY"}'
+	rt validate --bundle "$BUNDLE"
+	eq "$status" 1 "exit status"
+	matches "$output" "^/linux/seccomp: .*SCMP_ACT_FLY"
+}
+
 @test "validate: needs no root" {
 	chmod 755 "$T" "${T%/*}" "${T%/*/*}"
 	case $(stat -c %A "${RUNTIME%/*}") in *x) ;; *) skip "${RUNTIME%/*} is not open to others" ;; esac
