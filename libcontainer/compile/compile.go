@@ -128,6 +128,22 @@ func (w *writer) harden() {
 	w.Call("make a session", unix.SYS_SETSID).Ignore(unix.EPERM)
 }
 
+// inheritable are the signals that the Go runtime leaves ignored when its
+// caller ignored them: a shell's background job, nohup.
+var inheritable = []unix.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGCONT, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU}
+
+// defaultSignals undoes what the runtime's caller did to signals: all act by
+// default, none is blocked. The runtime's own handlers are not inherited.
+func (w *writer) defaultSignals() {
+	const sigactionSize = 32 // handler, flags, restorer, mask
+	act, mask := w.Space(sigactionSize), w.Space(8)
+	for _, s := range inheritable {
+		w.Call("let "+unix.SignalName(s)+" act by default", unix.SYS_RT_SIGACTION,
+			program.Const(s), act.Arg(), program.Const(0), program.Const(8))
+	}
+	w.Call("unblock signals", unix.SYS_RT_SIGPROCMASK, program.Const(unix.SIG_SETMASK), mask.Arg(), program.Const(0), program.Const(8))
+}
+
 func (w *writer) prctl(what string, option int, args ...uintptr) *program.Op {
 	list := make([]program.Arg, 5)
 	list[0] = program.Const(option)

@@ -80,8 +80,7 @@ func (w *writer) mayExecute(what, file string) *program.Op {
 // connection that start made, and the kernel closes it when execve succeeds.
 func (w *writer) gate() int {
 	w.prctl("clear the parent death signal", unix.PR_SET_PDEATHSIG, 0)
-	w.Call("unblock signals", unix.SYS_RT_SIGPROCMASK, program.Const(unix.SIG_SETMASK), w.Space(8).Arg(),
-		program.Const(0), program.Const(8))
+	w.defaultSignals()
 	w.tell("tell the runtime that init is ready", ToldReady)
 	conn := w.sync
 	if w.plan.Gate == plan.GateSocket {

@@ -59,8 +59,7 @@ func NewHook(h *Hook) *program.Program {
 	if h.Identity != nil {
 		w.rights(h.Identity, h.UserMapped)
 	}
-	w.Call("unblock signals", unix.SYS_RT_SIGPROCMASK, program.Const(unix.SIG_SETMASK), w.Space(8).Arg(),
-		program.Const(0), program.Const(8))
+	w.defaultSignals()
 	w.Call("put the report descriptor in its place", unix.SYS_DUP3, w.sync.Arg(), program.Const(report), program.Const(unix.O_CLOEXEC)).
 		Ignore(unix.EINVAL)
 	w.Store64("report there from now on", program.Addr(w.Report()), program.Const(report))

@@ -397,3 +397,12 @@ load helpers
 	lines $'SigBlk:\t0000000000000000' $'SigIgn:\t0000000000000000'
 	clean
 }
+
+@test "signals that the caller ignores: the container does not" {
+	ours "runc hands on what Go leaves ignored"
+	trap '' HUP INT TSTP TTIN TTOU CONT
+	in_box 'grep SigIgn /proc/self/status; :' # ash ignores SIGQUIT in what it becomes
+	trap - HUP INT TSTP TTIN TTOU CONT
+	eq "$output" $'SigIgn:\t0000000000000000'
+	clean
+}
