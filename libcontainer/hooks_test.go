@@ -62,7 +62,7 @@ func TestHook(t *testing.T) {
 		`[ $(ls /proc/self/fd | wc -l) = 4 ] || { ls -l /proc/self/fd; exit 1; }`: "",
 		`[ "$(awk '{print $6}' /proc/self/stat)" = $$ ]`:                          "", // a session of its own
 		`grep -q 'SigBlk:.0*$' /proc/self/status`:                                 "",
-		`grep -q 'SigIgn:.0*$' /proc/self/status`:                                 "",
+		`grep -q 'SigIgn:.0*$' /proc/self/status || { grep SigIgn /proc/self/status; exit 1; }`:                                 "",
 	} {
 		got := ""
 		if err := runScript(t, script, 0); err != nil {
