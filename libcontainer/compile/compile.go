@@ -129,8 +129,9 @@ func (w *writer) harden() {
 }
 
 // inheritable are the signals that the Go runtime leaves ignored when its
-// caller ignored them: a shell's background job, nohup.
-var inheritable = []unix.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGCONT, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU}
+// caller ignored them: a shell's background job, nohup. The last three are the C
+// library's own; glibc's posix_spawn, and so make, hands them on ignored.
+var inheritable = []unix.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGCONT, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, 32, 33, 34}
 
 // defaultSignals undoes what the runtime's caller did to signals: all act by
 // default, none is blocked. The runtime's own handlers are not inherited.
@@ -138,7 +139,11 @@ func (w *writer) defaultSignals() {
 	const sigactionSize = 32 // handler, flags, restorer, mask
 	act, mask := w.Space(sigactionSize), w.Space(8)
 	for _, s := range inheritable {
-		w.Call("let "+unix.SignalName(s)+" act by default", unix.SYS_RT_SIGACTION,
+		name := unix.SignalName(s)
+		if name == "" {
+			name = "signal " + strconv.Itoa(int(s))
+		}
+		w.Call("let "+name+" act by default", unix.SYS_RT_SIGACTION,
 			program.Const(s), act.Arg(), program.Const(0), program.Const(8))
 	}
 	w.Call("unblock signals", unix.SYS_RT_SIGPROCMASK, program.Const(unix.SIG_SETMASK), mask.Arg(), program.Const(0), program.Const(8))

@@ -400,9 +400,9 @@ load helpers
 
 @test "signals that the caller ignores: the container does not" {
 	ours "runc hands on what Go leaves ignored"
-	trap '' HUP INT TSTP TTIN TTOU CONT
+	trap '' HUP INT TSTP TTIN TTOU CONT RTMIN
 	in_box 'grep SigIgn /proc/self/status; :' # ash ignores SIGQUIT in what it becomes
-	trap - HUP INT TSTP TTIN TTOU CONT
+	trap - HUP INT TSTP TTIN TTOU CONT RTMIN
 	eq "$output" $'SigIgn:\t0000000000000000'
 	clean
 }
