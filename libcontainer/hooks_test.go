@@ -59,10 +59,10 @@ func TestHook(t *testing.T) {
 		"echo x; kill -TERM $$":          "run hook prestart[0] /bin/sh: killed by SIGTERM, output: x",
 		"kill -40 $$":                    "run hook prestart[0] /bin/sh: killed by signal 40",
 		`[ "$PLACE" = here ]`:            "",
-		`[ $(ls /proc/self/fd | wc -l) = 4 ] || { ls -l /proc/self/fd; exit 1; }`: "",
-		`[ "$(awk '{print $6}' /proc/self/stat)" = $$ ]`:                          "", // a session of its own
-		`grep -q 'SigBlk:.0*$' /proc/self/status`:                                 "",
-		`grep -q 'SigIgn:.0*$' /proc/self/status || { grep SigIgn /proc/self/status; exit 1; }`:                                 "",
+		`[ $(ls /proc/self/fd | wc -l) = 4 ] || { ls -l /proc/self/fd; exit 1; }`:               "",
+		`[ "$(awk '{print $6}' /proc/self/stat)" = $$ ]`:                                        "", // a session of its own
+		`grep -q 'SigBlk:.0*$' /proc/self/status`:                                               "",
+		`grep -q 'SigIgn:.0*$' /proc/self/status || { grep SigIgn /proc/self/status; exit 1; }`: "",
 	} {
 		got := ""
 		if err := runScript(t, script, 0); err != nil {
