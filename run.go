@@ -14,9 +14,7 @@ var runCommand = command{
 for the container's end, deletes it, and exits with the program's exit code,
 or 128 and the number of the signal that ended it.`,
 	options: [][]option{createOptions, runOptions},
-	minArgs: 1, maxArgs: 1, takesID: true,
-	// Not early: it has goroutines, and while packages are initialised the main
-	// one is bound to its thread, so that each change of goroutine is one of thread.
+	minArgs: 1, maxArgs: 1, takesID: true, early: true,
 	run: run,
 }
 

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
 	"runtime/debug"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mesoc/mesoc/libcontainer/internal/signals"
 	"github.com/mesoc/mesoc/libcontainer/internal/sys"
 	"github.com/mesoc/mesoc/libcontainer/launch"
 	"github.com/mesoc/mesoc/libcontainer/plan"
@@ -44,11 +43,13 @@ func (r *Runtime) Run(_ context.Context, o RunOptions) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	signals := make(chan os.Signal, 64)
+	var queue signals.Queue
 	if !o.Detach {
 		// Before the program runs, so that none ends us and leaves it alone, and
 		// for good: what comes when it has ended must not end its deletion.
-		signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2)
+		if queue, err = signals.Catch(passedOn()); err != nil {
+			return 0, fmt.Errorf("run container %s: %w", o.ID, c.undo(err))
+		}
 	}
 	if err := c.runProgram(); err != nil {
 		c.child.Kill()
@@ -57,7 +58,7 @@ func (r *Runtime) Run(_ context.Context, o RunOptions) (int, error) {
 	if o.Detach {
 		return 0, nil
 	}
-	return c.attend(&o, tty, signals)
+	return c.attend(&o, tty, queue)
 }
 
 // runProgram opens the gate of a child that waits for us.
@@ -80,7 +81,7 @@ func (c *creation) runProgram() error {
 
 // attend waits for the end of an attached container, passes signals on to it
 // meanwhile, and deletes it.
-func (c *creation) attend(o *RunOptions, tty *terminal, signals chan os.Signal) (int, error) {
+func (c *creation) attend(o *RunOptions, tty *terminal, queue signals.Queue) (int, error) {
 	c.inputs.close()
 	c.container.close() // others may kill and delete it meanwhile
 
@@ -93,19 +94,11 @@ func (c *creation) attend(o *RunOptions, tty *terminal, signals chan os.Signal) 
 			return 0, err
 		}
 	}
-	go func() {
-		time.Sleep(shortRun)
-		debug.SetGCPercent(100) // it can take days, so the collector is needed after all
-		signal.Notify(signals, otherSignals()...)
-		for s := range signals {
-			c.pass(s, tty)
-		}
-	}()
-	wait := c.child.WaitAsReaper
+	reap := c.child.ReapAsReaper
 	if o.NoSubreaper {
-		wait = c.child.Wait
+		reap = c.child.Reap
 	}
-	status, err := wait()
+	status, err := c.passSignals(queue, tty, reap)
 	tty.drain()
 	if err != nil {
 		return 0, fmt.Errorf("wait for container %s: %w", o.ID, err)
@@ -143,21 +136,15 @@ func (r *Runtime) deleteEnded(id string, init sys.Process) error {
 	return nil
 }
 
-// A container gets the signals that are sent to us. To catch one costs two
-// changes of thread, 50 µs, so only those that people send are caught before the
-// program runs. The rest are when it has lasted for a moment: a program that
-// has ended by then was not sent any.
-const shortRun = 20 * time.Millisecond
-
-// otherSignals are all others but those that are about ourselves. SIGURG is how
-// Go's scheduler interrupts itself; a SIGCHLD at the end of every container would
-// wake a thread.
-func otherSignals() []os.Signal {
-	var list []os.Signal
-	for s := unix.Signal(1); s <= lastSignal; s++ {
+// passedOn are the signals that a container gets when they are sent to us, and
+// SIGCHLD, which says that there is something to reap. Two others are about
+// ourselves: SIGURG is how Go's scheduler interrupts itself, SIGPIPE tells that
+// nobody reads our output. The C library keeps 32 and 33 to itself.
+func passedOn() []unix.Signal {
+	list := make([]unix.Signal, 0, signals.Last)
+	for s := unix.Signal(1); s <= signals.Last; s++ {
 		switch s {
-		case unix.SIGCHLD, unix.SIGURG, unix.SIGPIPE, unix.SIGKILL, unix.SIGSTOP:
-		case unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2:
+		case unix.SIGURG, unix.SIGPIPE, unix.SIGKILL, unix.SIGSTOP, 32, 33:
 		default:
 			list = append(list, s)
 		}
@@ -165,17 +152,26 @@ func otherSignals() []os.Signal {
 	return list
 }
 
-// lastSignal is the highest number that a signal has (SIGRTMAX).
-const lastSignal = 64
-
-// pass hands a signal that we got on to the container.
-func (c *creation) pass(s os.Signal, tty *terminal) {
-	sig, ok := s.(unix.Signal)
-	switch {
-	case !ok:
-	case sig == unix.SIGWINCH && tty.attached():
-		tty.resize()
-	default:
-		_ = sys.PidfdSignal(c.child.Pidfd, sig) // it may have ended just now
+// passSignals passes signals on to the container until it has ended.
+func (c *creation) passSignals(queue signals.Queue, tty *terminal, reap func() (sys.ExitStatus, error)) (sys.ExitStatus, error) {
+	const short = 20 * time.Millisecond
+	for patience := short; ; {
+		s, err := queue.Next(patience)
+		switch {
+		case err != nil:
+			return sys.ExitStatus{}, err
+		case s == 0:
+			patience = -1
+			debug.SetGCPercent(100) // it can take days, so the collector is needed after all
+		case s == unix.SIGCHLD:
+			status, err := reap()
+			if !errors.Is(err, unix.EAGAIN) {
+				return status, err
+			}
+		case s == unix.SIGWINCH && tty.attached():
+			tty.resize()
+		default:
+			_ = sys.PidfdSignal(c.child.Pidfd, s) // it may have ended just now
+		}
 	}
 }

@@ -37,8 +37,8 @@ var rooms = map[string][]string{
 
 	"libcontainer": {
 		"libcontainer/bundle", "libcontainer/cgroup2", "libcontainer/cgroup2/devices", "libcontainer/compile",
-		"libcontainer/internal/kernel", "libcontainer/internal/sys", "libcontainer/launch", "libcontainer/plan",
-		"libcontainer/program", "libcontainer/seccomp", "libcontainer/stage", "libcontainer/store",
+		"libcontainer/internal/kernel", "libcontainer/internal/signals", "libcontainer/internal/sys", "libcontainer/launch",
+		"libcontainer/plan", "libcontainer/program", "libcontainer/seccomp", "libcontainer/stage", "libcontainer/store",
 	},
 	"libcontainer/bundle":            {"libcontainer/plan"},
 	"libcontainer/cgroup2":           {"libcontainer/cgroup2/devices", "libcontainer/internal/sys"},
@@ -53,6 +53,7 @@ var rooms = map[string][]string{
 	"libcontainer/store":             {"libcontainer/internal/sys"},
 	"libcontainer/template":          {},
 	"libcontainer/internal/kernel":   {"libcontainer/internal/sys"},
+	"libcontainer/internal/signals":  {},
 	"libcontainer/internal/sys":      {},
 	"libcontainer/internal/testutil": {},
 	"tests":                          {},
@@ -199,6 +200,10 @@ func TestNoPackageVariableChanges(t *testing.T) {
 	}
 }
 
+// handlersVariable is written, once: a signal handler is told the signal and
+// nothing else.
+const handlersVariable = "libcontainer/internal/signals pipe"
+
 // reportWrite complains when the expression assigned to is, or is a part of, a
 // package's variable. The parser resolves names within a file: one that it
 // resolved to something inside a function is a local of the same name.
@@ -218,7 +223,7 @@ func reportWrite(t *testing.T, s *source, declared map[string]bool, target ast.E
 			target = x.X
 			continue
 		case *ast.Ident:
-			if !declared[x.Name] || local(s, x) {
+			if !declared[x.Name] || local(s, x) || s.dir+" "+x.Name == handlersVariable {
 				return
 			}
 			t.Errorf("%s: writes to the package's variable %s", s.fset.Position(x.Pos()), x.Name)

@@ -129,16 +129,23 @@ func (c *Child) Wait() (sys.ExitStatus, error) {
 	return status, err
 }
 
-// WaitAsReaper is Wait for a process that adopts orphans: every other child of
-// this process that ends meanwhile is reaped too.
-func (c *Child) WaitAsReaper() (sys.ExitStatus, error) {
+// Reap reaps the child if it has ended; EAGAIN says that it has not.
+func (c *Child) Reap() (sys.ExitStatus, error) {
+	return sys.PidfdReap(c.Pidfd, false)
+}
+
+// ReapAsReaper is Reap for a process that adopts orphans: every other child of
+// this process that has ended is reaped too.
+func (c *Child) ReapAsReaper() (sys.ExitStatus, error) {
 	for {
 		var status unix.WaitStatus
-		pid, err := unix.Wait4(-1, &status, 0, nil)
+		pid, err := unix.Wait4(-1, &status, unix.WNOHANG, nil)
 		switch {
-		case errors.Is(err, unix.EINTR), err == nil && pid != c.Pid:
+		case errors.Is(err, unix.EINTR), err == nil && pid != 0 && pid != c.Pid:
 		case err != nil:
 			return sys.ExitStatus{}, err
+		case pid == 0:
+			return sys.ExitStatus{}, unix.EAGAIN
 		case status.Signaled():
 			return sys.ExitStatus{Pid: pid, Signal: status.Signal(), Core: status.CoreDump()}, nil
 		default:

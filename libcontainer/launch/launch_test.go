@@ -288,7 +288,7 @@ func TestInputsAreKept(t *testing.T) {
 	}
 }
 
-func TestWaitAsReaper(t *testing.T) {
+func TestReapAsReaper(t *testing.T) {
 	testutil.Root(t)
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		t.Fatal(err)
@@ -296,13 +296,21 @@ func TestWaitAsReaper(t *testing.T) {
 	defer unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 	// It ends when its orphan is gone altogether: a zombie could still be signalled.
 	c := start(t, spec(shell(`p=$(sleep 0.01 >/dev/null & echo $!); while kill -0 $p 2>/dev/null; do :; done; exit 3`)))
-	if status, err := c.WaitAsReaper(); err != nil || status.Code != 3 || status.Pid != c.Pid {
-		t.Errorf("WaitAsReaper: %+v, %v", status, err)
+	wait := func() (sys.ExitStatus, error) {
+		for {
+			if status, err := c.ReapAsReaper(); !errors.Is(err, unix.EAGAIN) {
+				return status, err
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	if status, err := wait(); err != nil || status.Code != 3 || status.Pid != c.Pid {
+		t.Errorf("ReapAsReaper: %+v, %v", status, err)
 	}
 	c.free()
 	c = start(t, spec(shell(`kill -TERM $$`)))
-	if status, err := c.WaitAsReaper(); err != nil || status.Signal != unix.SIGTERM {
-		t.Errorf("WaitAsReaper: %+v, %v", status, err)
+	if status, err := wait(); err != nil || status.Signal != unix.SIGTERM {
+		t.Errorf("ReapAsReaper: %+v, %v", status, err)
 	}
 	c.free()
 }
