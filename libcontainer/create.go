@@ -60,7 +60,7 @@ func (r *Runtime) create(o *CreateOptions, gate plan.Gate, console int) (*creati
 	if c.locked, err = s.Create(o.ID, c.record); err != nil {
 		return c, err
 	}
-	if err := c.make(); err != nil {
+	if err := c.make(gate); err != nil {
 		if c.child != nil {
 			c.child.Kill()
 		}
@@ -89,7 +89,7 @@ func (c *creation) close() {
 
 // make makes what was decided. The child mounts while we set its limits; it
 // cannot become the user's program before it is told to.
-func (c *creation) make() error {
+func (c *creation) make(gate plan.Gate) error {
 	if err := c.prepareDirectory(); err != nil {
 		return err
 	}
@@ -119,6 +119,9 @@ func (c *creation) make() error {
 	}
 	if err := c.adjust(); err != nil {
 		return c.explain(err)
+	}
+	if gate == plan.GateParent {
+		return nil // run does it while the program starts
 	}
 	return c.publish()
 }

@@ -66,11 +66,22 @@ func (c *creation) runProgram() error {
 	if !c.record.HasProcess {
 		return errors.New("its config.json has no process")
 	}
-	if err := c.startHooks(); err != nil {
-		return err
+	hooks := c.hooks != nil && len(c.hooks.StartContainer) > 0
+	if hooks {
+		if err := c.publish(); err != nil {
+			return err
+		}
+		if err := c.startHooks(); err != nil {
+			return err
+		}
 	}
 	if err := c.child.Go(); err != nil {
 		return err
+	}
+	if !hooks { // who look at the container; otherwise it is known a moment later
+		if err := c.publish(); err != nil {
+			return err
+		}
 	}
 	// The dialogue ends with the execve, or with the errno of what failed.
 	if _, err := c.child.Next(); !errors.Is(err, launch.ErrDied) {
