@@ -81,6 +81,10 @@ func remains(id, state, dir string) ([]string, error) {
 		if strings.HasPrefix(e.Name(), "@") {
 			continue // the runtime's own: no container can be called so
 		}
+		switch e.Name() {
+		case ".cache", ".empty-directory", ".empty-file":
+			continue // crun keeps these
+		}
 		left = append(left, "state: "+filepath.Join(state, e.Name()))
 	}
 	_ = filepath.WalkDir("/sys/fs/cgroup", func(path string, d fs.DirEntry, err error) error {
