@@ -8,6 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+//lint:file-ignore U1000 the assembly uses what Go does not
+
 // What the assembly wants to know.
 const (
 	sysWrite     = unix.SYS_WRITE
