@@ -256,7 +256,7 @@ func TestBase(t *testing.T) {
 
 func TestBadConfigs(t *testing.T) {
 	total := 0
-	for _, table := range [][]badCase{badDocuments, badProcesses, badMounts, badLinux, badResources} {
+	for _, table := range [][]badCase{badDocuments, badProcesses, badAttributes, badMounts, badLinux, badResources} {
 		for _, c := range table {
 			total++
 			t.Run(c.name, func(t *testing.T) {
