@@ -84,11 +84,14 @@ is_confined() {
 	need apparmor
 	script true /process/apparmorProfile:=mesoc-is-not-there
 	create
-	fails mesoc-is-not-there
-	is_mesoc && fails "create container $ID: set AppArmor profile mesoc-is-not-there [it must be loaded]: no such file or directory"
+	fails "no such file or directory"
+	if is_mesoc; then
+		fails "create container $ID: set AppArmor profile mesoc-is-not-there [it must be loaded]: no such file or directory"
+	fi
 	clean
 }
 
+# Seen to fail where hooks ask for no label: the hook is unconfined.
 @test "AppArmor: a hook of the container's own files is as confined as the container" {
 	ours "runc's startContainer hooks are not confined"
 	profile
@@ -105,8 +108,8 @@ is_confined() {
 	clean
 }
 
-# CVE-2019-16884, CVE-2025-52881. Seen to fail with the label written through
-# the /proc of the container's root: the file below has it, the kernel does not.
+# CVE-2019-16884, CVE-2025-52881. Seen to fail where the label is written through
+# the /proc of the container's root: the file has it, and the program is unconfined.
 @test "AppArmor: a /proc that is not one does not get the label" {
 	ours "runc refuses such a bundle"
 	profile
@@ -126,7 +129,7 @@ is_confined() {
 		create
 		[ "$status" = 1 ] || die "create: $status"
 		has "$stderr" apparmor
-		is_mesoc && fails '/process/apparmorProfile: "docker-default": apparmor profile is specified in config, but apparmor is disabled or not supported'
+		! is_mesoc || fails '/process/apparmorProfile: "docker-default": apparmor profile is specified in config, but apparmor is disabled or not supported'
 		clean
 		edit /process/apparmorProfile!
 	fi
@@ -134,8 +137,8 @@ is_confined() {
 	script true /process/selinuxLabel:=system_u:system_r:container_t:s0:c1,c2
 	create
 	fails "selinux label is specified in config, but selinux is disabled or not supported"
-	is_mesoc && has "$stderr" '/process/selinuxLabel: "system_u:system_r:container_t:s0:c1,c2": '
 	if is_mesoc; then
+		has "$stderr" '/process/selinuxLabel: "system_u:system_r:container_t:s0:c1,c2": '
 		edit /process/selinuxLabel! /linux/mountLabel:=system_u:object_r:container_file_t:s0
 		create
 		fails '/linux/mountLabel: "system_u:object_r:container_file_t:s0": selinux label is specified in config, but selinux is disabled or not supported'
