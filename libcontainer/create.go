@@ -190,6 +190,7 @@ func (c *creation) adjust() error {
 				return fmt.Errorf("set rlimit %s to %d/%d: %w", l.Name, l.Soft, l.Hard, err)
 			}
 		}
+		return prioritise(c.child.Pid, &p.Attributes)
 	}
 	return nil
 }
@@ -218,6 +219,8 @@ func (c *creation) accompany() error {
 func (c *creation) answer(event launch.Event) error {
 	missing := int(event.Code) - compile.ToldMissing
 	switch {
+	case event.Code == compile.ToldLimits:
+		// They are: limit comes before the first answer.
 	case event.Code == compile.ToldMap:
 		return c.child.Map(c.maps())
 	case event.Code == compile.ToldMounted:

@@ -177,3 +177,20 @@ func setOOMScoreAdj(pid, score int) error {
 	}
 	return nil
 }
+
+// prioritise sets the scheduler of a process and the I/O priority of the group
+// that it leads, which one in a user namespace has no right to.
+func prioritise(pid int, a *plan.Attributes) error {
+	if a.Scheduler != nil {
+		if err := unix.SchedSetAttr(pid, &a.Scheduler.SchedAttr, 0); err != nil {
+			return fmt.Errorf("set scheduler %s: %w", a.Scheduler, err)
+		}
+	}
+	if p := a.IOPriority; p != nil {
+		_, _, errno := unix.Syscall(unix.SYS_IOPRIO_SET, compile.IOPrioWhoPgrp, uintptr(pid), uintptr(p.Value()))
+		if errno != 0 {
+			return fmt.Errorf("set I/O priority %s: %w", p, errno)
+		}
+	}
+	return nil
+}

@@ -82,11 +82,6 @@ var badProcesses = []badCase{
 	one("soft above hard", "/process/rlimits", `[{"type":"RLIMIT_CPU","soft":2,"hard":1}]`, `/process/rlimits/0/soft: 2: must not be above the hard limit`),
 	one("oomScoreAdj too high", "/process/oomScoreAdj", `1001`, `/process/oomScoreAdj: 1001: must be from -1000 to 1000`),
 	one("oomScoreAdj too low", "/process/oomScoreAdj", `-1001`, `/process/oomScoreAdj: -1001: must be from -1000 to 1000`),
-	one("apparmor", "/process/apparmorProfile", `"docker-default"`, `/process/apparmorProfile: not supported yet`),
-	one("selinux", "/process/selinuxLabel", `"a:b"`, `/process/selinuxLabel: not supported yet`),
-	one("scheduler", "/process/scheduler", `{"policy":"SCHED_IDLE"}`, `/process/scheduler: not supported yet`),
-	one("ioPriority", "/process/ioPriority", `{"class":"IOPRIO_CLASS_IDLE","priority":0}`, `/process/ioPriority: not supported yet`),
-	one("execCPUAffinity", "/process/execCPUAffinity", `{"final":"0"}`, `/process/execCPUAffinity: not supported yet`),
 	one("commandLine", "/process/commandLine", `"dir"`, `/process/commandLine: not supported: this is a runtime for Linux`),
 	{"user not mapped", withUserNamespace("/process/user", `{"uid":10,"gid":11,"additionalGids":[9,12]}`), []string{
 		`/process/user/uid: 10: is not mapped by /linux/uidMappings`,
@@ -192,9 +187,6 @@ var badLinux = []badCase{
 		`/linux/rootfsPropagation: "slave": needs a mount namespace made for the container`}},
 	one("seccomp notify", "/linux/seccomp", `{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_NOTIFY"}]}`,
 		`/linux/seccomp/syscalls/0/action: SCMP_ACT_NOTIFY: not supported yet`),
-	one("mountLabel", "/linux/mountLabel", `"a:b"`, `/linux/mountLabel: not supported yet`),
-	one("personality", "/linux/personality", `{"domain":"LINUX32"}`, `/linux/personality: not supported yet`),
-	one("memoryPolicy", "/linux/memoryPolicy", `{"mode":"MPOL_BIND","nodes":"0"}`, `/linux/memoryPolicy: not supported yet`),
 	one("netDevices", "/linux/netDevices", `{"eth0":{}}`, `/linux/netDevices: not supported yet`),
 	one("intelRdt", "/linux/intelRdt", `{"closID":"x"}`, `/linux/intelRdt: not supported yet`),
 	one("windows", "/windows", `{"layerFolders":[]}`, `/windows: not supported: this is a runtime for Linux`),
@@ -264,7 +256,7 @@ func TestBase(t *testing.T) {
 
 func TestBadConfigs(t *testing.T) {
 	total := 0
-	for _, table := range [][]badCase{badDocuments, badProcesses, badMounts, badLinux, badResources} {
+	for _, table := range [][]badCase{badDocuments, badProcesses, badAttributes, badMounts, badLinux, badResources} {
 		for _, c := range table {
 			total++
 			t.Run(c.name, func(t *testing.T) {

@@ -21,6 +21,7 @@ func (c *checker) host(b *Bundle) {
 	if l := b.Spec.Linux; l != nil {
 		c.namespacesExist(l)
 	}
+	c.labelsWork(b.Spec)
 }
 
 func (c *checker) rootExists(b *Bundle) {

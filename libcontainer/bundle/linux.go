@@ -66,6 +66,9 @@ func (c *checker) linux(l *specs.Linux, ns *namespaceSet) {
 	c.devices(l.Devices, ns)
 	c.paths("/linux/maskedPaths", l.MaskedPaths, ns)
 	c.paths("/linux/readonlyPaths", l.ReadonlyPaths, ns)
+	c.selinuxLabel("/linux/mountLabel", l.MountLabel)
+	c.personality(l.Personality)
+	c.memoryPolicy(l.MemoryPolicy)
 	if p := l.RootfsPropagation; p != "" {
 		if _, known := plan.Propagation(p); !known {
 			c.bad("/linux/rootfsPropagation", p, "must be one of "+strings.Join(plan.PropagationNames(), ", "))

@@ -36,6 +36,7 @@ func (c *checker) process(p *specs.Process, l *specs.Linux, ns *namespaceSet) {
 	if adj := p.OOMScoreAdj; adj != nil && (*adj < -1000 || *adj > 1000) {
 		c.bad("/process/oomScoreAdj", *adj, "must be from -1000 to 1000")
 	}
+	c.attributes(p)
 }
 
 func (c *checker) env(pointer string, env []string) {

@@ -2,7 +2,6 @@ package bundle
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
@@ -17,24 +16,14 @@ const ruleNotYet = "not supported yet"
 // unsupportedProperties are refused when they say something.
 var unsupportedProperties = [...]struct {
 	pointer string
-	says    func(p *specs.Process, l *specs.Linux) bool
+	says    func(l *specs.Linux) bool
 }{
-	{"/process/apparmorProfile", func(p *specs.Process, _ *specs.Linux) bool { return p.ApparmorProfile != "" }},
-	{"/process/selinuxLabel", func(p *specs.Process, _ *specs.Linux) bool { return p.SelinuxLabel != "" }},
-	{"/process/scheduler", func(p *specs.Process, _ *specs.Linux) bool { return p.Scheduler != nil }},
-	{"/process/ioPriority", func(p *specs.Process, _ *specs.Linux) bool { return p.IOPriority != nil }},
-	{"/process/execCPUAffinity", func(p *specs.Process, _ *specs.Linux) bool {
-		return p.ExecCPUAffinity != nil && *p.ExecCPUAffinity != specs.CPUAffinity{}
-	}},
-	{"/linux/mountLabel", func(_ *specs.Process, l *specs.Linux) bool { return l.MountLabel != "" }},
-	{"/linux/personality", func(_ *specs.Process, l *specs.Linux) bool { return l.Personality != nil }},
-	{"/linux/memoryPolicy", func(_ *specs.Process, l *specs.Linux) bool { return l.MemoryPolicy != nil }},
-	{"/linux/netDevices", func(_ *specs.Process, l *specs.Linux) bool { return len(l.NetDevices) > 0 }},
-	{"/linux/intelRdt", func(_ *specs.Process, l *specs.Linux) bool { return l.IntelRdt != nil }},
-	{"/linux/resources/network/classID", func(_ *specs.Process, l *specs.Linux) bool {
+	{"/linux/netDevices", func(l *specs.Linux) bool { return len(l.NetDevices) > 0 }},
+	{"/linux/intelRdt", func(l *specs.Linux) bool { return l.IntelRdt != nil }},
+	{"/linux/resources/network/classID", func(l *specs.Linux) bool {
 		return l.Resources != nil && l.Resources.Network != nil && l.Resources.Network.ClassID != nil && *l.Resources.Network.ClassID != 0
 	}},
-	{"/linux/resources/network/priorities", func(_ *specs.Process, l *specs.Linux) bool {
+	{"/linux/resources/network/priorities", func(l *specs.Linux) bool {
 		return l.Resources != nil && l.Resources.Network != nil && len(l.Resources.Network.Priorities) > 0
 	}},
 }
@@ -91,12 +80,7 @@ func MountOptions() []string {
 
 func (c *checker) unsupported(s *specs.Spec) {
 	for i := range unsupportedProperties {
-		u := &unsupportedProperties[i]
-		process := strings.HasPrefix(u.pointer, "/process/")
-		if process && s.Process == nil || !process && s.Linux == nil {
-			continue
-		}
-		if u.says(s.Process, s.Linux) {
+		if u := &unsupportedProperties[i]; s.Linux != nil && u.says(s.Linux) {
 			c.bad(u.pointer, nil, ruleNotYet)
 		}
 	}

@@ -38,6 +38,7 @@ const (
 	ToldMounted = 1 // mounts are made, hooks may run, init waits
 	ToldReady   = 2 // everything is done, init stands at the gate
 	ToldMap     = 3 // a user namespace was made and wants its id maps, init waits
+	ToldLimits  = 4 // init waits until the limits are in force
 	// ToldMissing and above: something below the root has to be made, whose
 	// descriptor comes with the message; the difference is an index into
 	// Init.Missing. Init waits.
@@ -88,6 +89,9 @@ func NewInit(p *plan.Plan) (*Init, error) {
 	w.Name(w.stat, "statx")
 
 	w.harden()
+	if p.Process != nil {
+		w.labels(p.Process.Labels, p.Keyring != "")
+	}
 	flags := w.namespaces()
 	w.keyring()
 	w.procHandles()

@@ -40,10 +40,13 @@ type Hook struct {
 // the runtime, its descriptors are its own, and what fails is reported.
 func NewHook(h *Hook) *program.Program {
 	const report = 3
-	w := &writer{Builder: program.NewBuilder(program.Base)}
+	w := &writer{Builder: program.NewBuilder(program.Base), how: map[openHow]program.Addr{}}
 	w.sync = w.Input(program.InputSync)
 	w.prctl("set the parent death signal", unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL))
 	w.Call("make a session", unix.SYS_SETSID)
+	if h.Identity != nil {
+		w.labels(h.Identity.Labels, false)
+	}
 	for fd, input := range []string{InputStdin, InputStdout, InputStdout} {
 		w.Call("set descriptor "+strconv.Itoa(fd), unix.SYS_DUP3, w.Input(input).Arg(), program.Const(fd), program.Const(0))
 	}

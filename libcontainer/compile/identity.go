@@ -23,6 +23,8 @@ func (w *writer) identity() {
 			w.rlimit(early(l))
 		}
 	}
+	w.waitForLimits(p)
+	w.processAttributes(p)
 	w.rights(p, w.plan.UserMapped)
 	w.settleCwd(p)
 	w.Call(fmt.Sprintf("set umask %#o", p.Umask), unix.SYS_UMASK, program.Const(p.Umask))

@@ -81,7 +81,7 @@ func (w *writer) filesystem(m *plan.Mount) {
 		w.inheritMode(m.Destination, existed)
 	}
 	w.close(target)
-	if len(m.Propagation) > 0 || m.RecSet|m.RecClear != 0 {
+	if len(m.Propagation) > 0 || m.RecSet|m.RecClear != 0 || m.Label != "" {
 		w.change(m)
 	}
 }
@@ -115,10 +115,13 @@ func (w *writer) inheritMode(destination string, existed program.Cell) {
 }
 
 // change does to a new file system what only mount_setattr can: recursive
-// attributes, and the propagation.
+// attributes, and the propagation; and what only its own files can be told.
 func (w *writer) change(m *plan.Mount) {
 	top := w.fdcell("top")
 	w.openat2("open "+m.Destination+" in the root", w.root, below(m.Destination), openHow{flags: handle, resolve: inRoot}, top)
+	if m.Label != "" {
+		w.labelMount(m.Destination, m.Label, top)
+	}
 	if m.RecSet|m.RecClear != 0 {
 		w.mountSetattr("set "+attributeNames(m.RecSet, m.RecClear)+" recursively on "+m.Destination, top, true, m.RecSet, m.RecClear, 0)
 	}

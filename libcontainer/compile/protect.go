@@ -83,6 +83,10 @@ func (w *writer) maskSources() {
 	w.Call(what, unix.SYS_FSOPEN, w.String("tmpfs").Arg(), program.Const(unix.FSOPEN_CLOEXEC)).Keep(fs)
 	w.Call(what, unix.SYS_FSCONFIG, fs.Arg(), program.Const(unix.FSCONFIG_SET_STRING),
 		w.String("nr_inodes").Arg(), w.String("2").Arg(), program.Const(0))
+	if label := w.plan.MountLabel; label != "" {
+		w.Call("give the empty directory SELinux label "+label, unix.SYS_FSCONFIG, fs.Arg(), program.Const(unix.FSCONFIG_SET_STRING),
+			w.String("context").Arg(), w.String(label).Arg(), program.Const(0))
+	}
 	w.Call(what, unix.SYS_FSCONFIG, fs.Arg(), program.Const(unix.FSCONFIG_CMD_CREATE),
 		program.Const(0), program.Const(0), program.Const(0))
 	w.Call(what, unix.SYS_FSMOUNT, fs.Arg(), program.Const(unix.FSMOUNT_CLOEXEC),

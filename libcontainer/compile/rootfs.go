@@ -15,11 +15,15 @@ func (w *writer) procHandles() {
 	if len(w.plan.Sysctls) == 0 {
 		return
 	}
-	sys := w.procSys()
-	w.openHost("open /proc/sys", "/proc/sys", unix.O_PATH|unix.O_DIRECTORY, sys)
+	w.openProc("/proc/sys", w.procSys())
+}
+
+// openProc opens a directory of the host's procfs, and sees that it is one.
+func (w *writer) openProc(name string, to program.Cell) {
+	w.openHost("open "+name, name, unix.O_PATH|unix.O_DIRECTORY, to)
 	fs := w.Space(statfsSize)
-	w.Call("look at /proc/sys", unix.SYS_FSTATFS, sys.Arg(), fs.Arg())
-	w.Check("see that /proc/sys is procfs", fs, ^uint64(0), unix.PROC_SUPER_MAGIC, uintptr(unix.EINVAL))
+	w.Call("look at "+name, unix.SYS_FSTATFS, to.Arg(), fs.Arg())
+	w.Check("see that "+name+" is procfs", fs, ^uint64(0), unix.PROC_SUPER_MAGIC, uintptr(unix.EINVAL))
 }
 
 // statfsSize is the length of struct statfs on 64-bit architectures.

@@ -63,6 +63,7 @@ func New(spec *specs.Spec, o Options) (*Plan, error) {
 	}
 	if spec.Process != nil {
 		p.process(spec.Process, o)
+		p.Process.Attributes = NewAttributes(spec.Process, spec.Linux)
 	}
 	return p, nil
 }
@@ -82,6 +83,7 @@ func (p *Plan) linux(l *specs.Linux) {
 		p.Rootfs.Propagation, _ = Propagation(l.RootfsPropagation)
 	}
 	p.MaskedPaths, p.ReadonlyPaths = l.MaskedPaths, l.ReadonlyPaths
+	p.MountLabel = l.MountLabel
 	for name, value := range l.Sysctl {
 		file, _ := SysctlPath(name)
 		p.Sysctls = append(p.Sysctls, Sysctl{Name: name, Path: file, Value: value})
@@ -108,6 +110,7 @@ func (p *Plan) mounts(mounts []specs.Mount, bundle string) error {
 		if m.Bind && !path.IsAbs(m.Source) {
 			m.Source = path.Join(bundle, m.Source)
 		}
+		m.applyLabel(p.MountLabel)
 		if m.Bind && m.Destination == "/dev" {
 			p.OwnDev = false
 		}
@@ -165,17 +168,19 @@ const defaultUmask = 0o022
 
 func (p *Plan) process(s *specs.Process, o Options) {
 	r := &Process{
-		Terminal:    s.Terminal,
-		UID:         s.User.UID,
-		GID:         s.User.GID,
-		Groups:      s.User.AdditionalGids,
-		Umask:       defaultUmask,
-		Args:        s.Args,
-		Env:         uniqueEnv(append(slices.Clone(s.Env), o.Env...)),
-		Cwd:         s.Cwd,
-		NoNewPrivs:  s.NoNewPrivileges,
-		OOMScoreAdj: s.OOMScoreAdj,
-		Seccomp:     o.Seccomp,
+		Terminal:     s.Terminal,
+		UID:          s.User.UID,
+		GID:          s.User.GID,
+		Groups:       s.User.AdditionalGids,
+		Umask:        defaultUmask,
+		Args:         s.Args,
+		Env:          uniqueEnv(append(slices.Clone(s.Env), o.Env...)),
+		Cwd:          s.Cwd,
+		NoNewPrivs:   s.NoNewPrivileges,
+		OOMScoreAdj:  s.OOMScoreAdj,
+		Seccomp:      o.Seccomp,
+		Labels:       NewLabels(s),
+		ExecAffinity: NewAffinity(s.ExecCPUAffinity),
 	}
 	if s.User.Umask != nil {
 		r.Umask = *s.User.Umask

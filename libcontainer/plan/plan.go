@@ -28,7 +28,9 @@ type Plan struct {
 	OwnDev        bool
 	MaskedPaths   []string
 	ReadonlyPaths []string
-	Sysctls       []Sysctl
+	// MountLabel is the SELinux context of what the runtime mounts; empty for none.
+	MountLabel string
+	Sysctls    []Sysctl
 	// Keyring is the name of the session keyring to join; empty for none.
 	Keyring string
 	Process *Process // nil: the container cannot be started
@@ -98,6 +100,9 @@ type Mount struct {
 	Type        string
 	Source      string // absolute for binds
 	MountOptions
+	// Label is the SELinux context that the top gets once it is mounted, where
+	// it cannot be an option; empty for none.
+	Label string
 	// IDMapped says that the source arrives as a tree of mounts that has its
 	// ids mapped already.
 	IDMapped bool
@@ -135,6 +140,11 @@ type Process struct {
 	OOMScoreAdj  *int
 	Rlimits      []Rlimit
 	Seccomp      *Seccomp // nil for no filter
+	Labels       Labels
+	Attributes   Attributes
+	// ExecAffinity is for processes that are executed in the container; its own
+	// first one has no use for it.
+	ExecAffinity Affinity
 }
 
 // Seccomp is a system call filter, ready for seccomp(2).

@@ -62,8 +62,12 @@ func syscallName(nr uint32) string {
 		return "getppid"
 	case unix.SYS_IOCTL:
 		return "ioctl"
+	case unix.SYS_IOPRIO_SET:
+		return "ioprio_set"
 	case unix.SYS_KEYCTL:
 		return "keyctl"
+	case unix.SYS_LSETXATTR:
+		return "lsetxattr"
 	case unix.SYS_MKDIRAT:
 		return "mkdirat"
 	case unix.SYS_MKNODAT:
@@ -80,6 +84,8 @@ func syscallName(nr uint32) string {
 		return "openat2"
 	case unix.SYS_OPEN_TREE:
 		return "open_tree"
+	case unix.SYS_PERSONALITY:
+		return "personality"
 	case unix.SYS_PIVOT_ROOT:
 		return "pivot_root"
 	case unix.SYS_PRCTL:
@@ -90,6 +96,8 @@ func syscallName(nr uint32) string {
 		return "readlinkat"
 	case unix.SYS_RT_SIGPROCMASK:
 		return "rt_sigprocmask"
+	case unix.SYS_SCHED_SETATTR:
+		return "sched_setattr"
 	case unix.SYS_SECCOMP:
 		return "seccomp"
 	case unix.SYS_SENDMSG:
@@ -100,6 +108,8 @@ func syscallName(nr uint32) string {
 		return "setgroups"
 	case unix.SYS_SETHOSTNAME:
 		return "sethostname"
+	case unix.SYS_SET_MEMPOLICY:
+		return "set_mempolicy"
 	case unix.SYS_SETNS:
 		return "setns"
 	case unix.SYS_SETRESGID:

@@ -264,22 +264,40 @@ user='/linux/namespaces+={"type":"user"}'
 	rows 9
 }
 
+@test "process attributes" {
+	bad '/process/scheduler/policy: "SCHED_EXT": must be one of' '/process/scheduler={"policy":"SCHED_EXT"}'
+	bad "/process/scheduler/policy: is required" '/process/scheduler={"nice":1}'
+	bad "/process/scheduler/flags/0" '/process/scheduler={"policy":"SCHED_OTHER","flags":["RESET_ON_FORK"]}'
+	bad "/process/scheduler/nice: 20: must be from -20 to 19" '/process/scheduler={"policy":"SCHED_OTHER","nice":20}'
+	bad "/process/scheduler/priority: 1: is for SCHED_FIFO and SCHED_RR only" '/process/scheduler={"policy":"SCHED_IDLE","priority":1}'
+	bad "/process/scheduler/priority: 0: must be from 1 to 99" '/process/scheduler={"policy":"SCHED_FIFO"}'
+	bad "/process/scheduler/runtime: 5: is for SCHED_DEADLINE only" '/process/scheduler={"policy":"SCHED_OTHER","runtime":5}'
+	bad "/process/scheduler/deadline: 1999: must not be below the runtime" '/process/scheduler={"policy":"SCHED_DEADLINE","runtime":2000,"deadline":1999}'
+	bad '/process/ioPriority/class: "IOPRIO_CLASS_NONE": must be one of' '/process/ioPriority={"class":"IOPRIO_CLASS_NONE","priority":0}'
+	bad "/process/ioPriority/priority: 8: must be from 0 to 7" '/process/ioPriority={"class":"IOPRIO_CLASS_BE","priority":8}'
+	bad '/process/execCPUAffinity/initial: "1-0": has the range 1-0' '/process/execCPUAffinity={"initial":"1-0"}'
+	bad '/process/execCPUAffinity/final: "all": must be a list' '/process/execCPUAffinity={"final":"all"}'
+	bad '/linux/personality/domain: "BSD": must be one of LINUX, LINUX32' '/linux/personality={"domain":"BSD"}'
+	bad '/linux/personality/flags/0: "SHORT_INODE": unknown flag' '/linux/personality={"domain":"LINUX","flags":["SHORT_INODE"]}'
+	bad '/linux/memoryPolicy/mode: "MPOL_NONE": must be one of' '/linux/memoryPolicy={"mode":"MPOL_NONE"}'
+	bad "/linux/memoryPolicy/nodes: must not be empty for MPOL_BIND" '/linux/memoryPolicy={"mode":"MPOL_BIND"}'
+	bad '/linux/memoryPolicy/nodes: "0": must be empty for MPOL_LOCAL' '/linux/memoryPolicy={"mode":"MPOL_LOCAL","nodes":"0"}'
+	bad '/linux/memoryPolicy/nodes: "0-3:1/2": must be a list' '/linux/memoryPolicy={"mode":"MPOL_BIND","nodes":"0-3:1/2"}'
+	bad '/linux/memoryPolicy/flags/0: "MPOL_F_NODE": must be one of' '/linux/memoryPolicy={"mode":"MPOL_BIND","nodes":"0","flags":["MPOL_F_NODE"]}'
+	bad '/process/selinuxLabel: "a:b": must have the form' /process/selinuxLabel:=a:b
+	bad "/linux/mountLabel" '/linux/mountLabel:=a:b:c",mode=0777,x="'
+	bad "/process/apparmorProfile" '/process/apparmorProfile="a\nb"'
+	rows 22
+}
+
 @test "what is not built yet is refused by its name" {
 	bad '/linux/seccomp/defaultAction: SCMP_ACT_NOTIFY: not supported yet' '/linux/seccomp={"defaultAction":"SCMP_ACT_NOTIFY"}'
-	bad "/process/apparmorProfile: not supported yet" /process/apparmorProfile:=x
-	bad "/process/selinuxLabel: not supported yet" /process/selinuxLabel:=a:b:c:d
-	bad "/linux/mountLabel: not supported yet" /linux/mountLabel:=a:b
-	bad "/process/scheduler: not supported yet" '/process/scheduler={"policy":"SCHED_BATCH"}'
-	bad "/process/ioPriority: not supported yet" '/process/ioPriority={"class":"IOPRIO_CLASS_BE","priority":4}'
-	bad "/process/execCPUAffinity: not supported yet" '/process/execCPUAffinity={"initial":"0"}'
-	bad "/linux/personality: not supported yet" '/linux/personality={"domain":"LINUX32"}'
-	bad "/linux/memoryPolicy: not supported yet" '/linux/memoryPolicy={"mode":"MPOL_BIND","nodes":"0"}'
 	bad "/linux/netDevices: not supported yet" '/linux/netDevices={"eth0":{}}'
 	bad "/linux/intelRdt: not supported yet" '/linux/intelRdt={"closID":"x"}'
 	bad "/linux/resources/network/classID: not supported yet" '/linux/resources/network={"classID":1048577}'
 	bad "/windows: not supported" '/windows={"layerFolders":[]}'
 	bad "/vm: not supported" '/vm={"kernel":{"path":"/x"}}'
-	rows 14
+	rows 6
 }
 
 @test "empty values of what is not built, and unknown properties, do not matter" {

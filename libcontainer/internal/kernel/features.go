@@ -102,6 +102,10 @@ func optional() []Feature {
 			UsedFor: "`linux.resources.hugepageLimits`",
 			Without: "such a limit is an error that names the controller",
 		}, {
+			Name: "/proc/PID/attr/apparmor", Since: Version{5, 8}, Config: "SECURITY_APPARMOR", Probe: apparmorAttributes,
+			UsedFor: "`process.apparmorProfile`",
+			Without: "`/proc/PID/attr/exec` is used; where AppArmor is off, a bundle with a profile is refused",
+		}, {
 			Name: "MOUNT_ATTR_IDMAP", Since: Version{5, 12}, Probe: mountAttr(unix.MOUNT_ATTR_IDMAP),
 			UsedFor: "the mount options `idmap` and `ridmap`; each file system has to support it, too",
 			Without: "a bundle that asks for them is refused by the kernel",
@@ -122,9 +126,17 @@ func optional() []Feature {
 			UsedFor: "`linux.resources.cpu.idle`",
 			Without: "a bundle that asks for it is refused",
 		}, {
+			Name: "MPOL_PREFERRED_MANY", Since: Version{5, 15}, Config: "NUMA", Probe: memoryPolicy(mpolPreferredMany),
+			UsedFor: "this mode of `linux.memoryPolicy`",
+			Without: "a bundle that asks for it is refused by the kernel",
+		}, {
 			Name: "MFD_NOEXEC_SEAL", Since: Version{6, 3}, Probe: memfdNoexec,
 			UsedFor: "the same program as not executable, which the sysctl `vm.memfd_noexec` can demand",
 			Without: "the file could be executed, were it one; it is sealed all the same",
+		}, {
+			Name: "MPOL_WEIGHTED_INTERLEAVE", Since: Version{6, 9}, Config: "NUMA", Probe: memoryPolicy(mpolWeightedInterleave),
+			UsedFor: "this mode of `linux.memoryPolicy`",
+			Without: "a bundle that asks for it is refused by the kernel",
 		},
 	}
 }

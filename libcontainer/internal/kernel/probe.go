@@ -214,3 +214,42 @@ func timeNamespace() (Answer, error) {
 	}
 	return verdict(err)
 }
+
+func apparmorAttributes() (Answer, error) {
+	err := unix.Access("/proc/self/attr/apparmor", unix.F_OK)
+	if err == unix.ENOENT && unix.Access("/proc/self/attr", unix.F_OK) == nil {
+		return No, nil
+	}
+	return verdict(err)
+}
+
+// Modes of memory policies (linux/mempolicy.h).
+const (
+	mpolBind               = 2
+	mpolPreferredMany      = 5
+	mpolWeightedInterleave = 6
+)
+
+// memoryPolicy asks for a mode on a page that nobody uses. If the mode that
+// every kernel has fails there, it is not the mode.
+func memoryPolicy(mode uintptr) func() (Answer, error) {
+	return func() (Answer, error) {
+		page, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+		if err != nil {
+			return CouldNotTell, err
+		}
+		defer func() { _ = unix.Munmap(page) }()
+		node := uint64(1)
+		bind := func(mode uintptr) error {
+			return call(unix.SYS_MBIND, uintptr(unsafe.Pointer(&page[0])), uintptr(len(page)), mode, uintptr(unsafe.Pointer(&node)), 64)
+		}
+		if answer, err := verdict(bind(mpolBind)); answer != Yes {
+			return answer, err
+		}
+		err = bind(mode)
+		if err == unix.EINVAL {
+			return No, nil
+		}
+		return verdict(err)
+	}
+}

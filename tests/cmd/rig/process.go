@@ -92,3 +92,26 @@ func idmap(args []string) error {
 		Userns_fd: uint64(ns.Fd()),
 	})
 }
+
+// sched prints what sched_getattr(2) and ioprio_get(2) say, in their numbers.
+func sched(args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("want PID")
+	}
+	pid, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	a, err := unix.SchedGetAttr(pid, 0)
+	if err != nil {
+		return err
+	}
+	const whoProcess, classShift = 1, 13
+	io, _, errno := unix.Syscall(unix.SYS_IOPRIO_GET, whoProcess, uintptr(pid), 0)
+	if errno != 0 {
+		return errno
+	}
+	fmt.Printf("policy %d flags %#x nice %d priority %d runtime %d deadline %d period %d\nioprio class %d level %d\n",
+		a.Policy, a.Flags, a.Nice, a.Priority, a.Runtime, a.Deadline, a.Period, io>>classShift, io&(1<<classShift-1))
+	return nil
+}
