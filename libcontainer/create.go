@@ -284,7 +284,7 @@ func (c *creation) publish() error {
 		return nil
 	}
 	// Engines parse it as a bare number: no newline.
-	return sys.WriteFileAt(sys.CWD, c.options.PidFile, fmt.Append(nil, c.child.Pid), 0o644)
+	return sys.WriteForeignFileAt(sys.CWD, c.options.PidFile, fmt.Append(nil, c.child.Pid), 0o644)
 }
 
 func (c *creation) sendPidfd() error {

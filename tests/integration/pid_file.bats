@@ -38,6 +38,20 @@ load helpers
 	eq "$(cat pid)" "$(state /pid)"
 }
 
+@test "pid-file: a create that is killed leaves no part of one" {
+	ours "runc fails"
+	mkdir dir
+	strace -f -qq -o trace -e trace=openat,linkat "$RUNTIME" --root "$ROOT" create --bundle "$BUNDLE" --pid-file "$T/dir/pid" "$ID" \
+		</dev/null >out 2>&1 3>&- & # ends with the container
+	eventually grep -q . dir/pid
+	rt delete --force "$ID"
+	wait $!
+	# It has no name before it has its content.
+	eq "$(grep -c 'O_CREAT.*/dir/' trace)" 0
+	grep -q 'linkat(.*/dir/pid"' trace
+	eq "$(ls -A dir)" pid
+}
+
 @test "pid-file: of run --detach" {
 	script 'sleep 1000'
 	rt run --detach --pid-file pid --bundle "$BUNDLE" "$ID"

@@ -165,6 +165,42 @@ func WriteFileAt(dirfd int, name string, data []byte, mode uint32) error {
 	return nil
 }
 
+// WriteForeignFileAt is WriteFileAt in a directory that nobody cleans up: where
+// the file system can, a process that is killed on the way leaves nothing there.
+// An old file is gone for a moment before the new one appears.
+func WriteForeignFileAt(dirfd int, name string, data []byte, mode uint32) error {
+	dir, base := split(name)
+	if dir == "" {
+		dir = "."
+	}
+	fd, err := openat(dirfd, dir, unix.O_WRONLY|unix.O_TMPFILE, mode)
+	if err != nil || base == "" {
+		if err == nil {
+			Close(fd)
+		}
+		return WriteFileAt(dirfd, name, data, mode)
+	}
+	err = Write(fd, data)
+	for range writeFileTries {
+		if err != nil {
+			break
+		}
+		if err = unix.Linkat(CWD, fdPath(fd), dirfd, name, unix.AT_SYMLINK_FOLLOW); err != unix.EEXIST {
+			break
+		}
+		if err = unix.Unlinkat(dirfd, name, 0); err == unix.ENOENT {
+			err = nil
+		}
+	}
+	if closeErr := Close(fd); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return fail("write", name, err)
+	}
+	return nil
+}
+
 // createTemp makes a new file beside name. The errors are bare.
 func createTemp(dirfd int, name string, mode uint32) (tmp string, fd int, err error) {
 	dir, base := split(name)

@@ -79,11 +79,21 @@ func TestOpenIsCloseOnExec(t *testing.T) {
 	}
 }
 
-func TestWriteFileAtReplaces(t *testing.T) {
+// writer is WriteFileAt or its like.
+type writer func(dirfd int, name string, data []byte, mode uint32) error
+
+func eachWriter(t *testing.T, test func(*testing.T, writer)) {
+	t.Run("own directory", func(t *testing.T) { test(t, WriteFileAt) })
+	t.Run("foreign directory", func(t *testing.T) { test(t, WriteForeignFileAt) })
+}
+
+func TestWriteFileAtReplaces(t *testing.T) { eachWriter(t, testReplaces) }
+
+func testReplaces(t *testing.T, write writer) {
 	path, dir := openDir(t)
 	unix.Umask(0o022)
 	for _, content := range []string{"first", "a longer second", ""} {
-		if err := WriteFileAt(dir, "f", []byte(content), 0o644); err != nil {
+		if err := write(dir, "f", []byte(content), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		got, err := os.ReadFile(path + "/f")
@@ -100,7 +110,9 @@ func TestWriteFileAtReplaces(t *testing.T) {
 	}
 }
 
-func TestWriteFileAtDoesNotFollowSymlinks(t *testing.T) {
+func TestWriteFileAtDoesNotFollowSymlinks(t *testing.T) { eachWriter(t, testDoesNotFollowSymlinks) }
+
+func testDoesNotFollowSymlinks(t *testing.T, write writer) {
 	path, dir := openDir(t)
 	victim := filepath.Join(t.TempDir(), "victim")
 	if err := os.WriteFile(victim, []byte("precious"), 0o600); err != nil {
@@ -109,7 +121,7 @@ func TestWriteFileAtDoesNotFollowSymlinks(t *testing.T) {
 	if err := os.Symlink(victim, path+"/f"); err != nil {
 		t.Fatal(err)
 	}
-	if err := WriteFileAt(dir, "f", []byte("new"), 0o600); err != nil {
+	if err := write(dir, "f", []byte("new"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := os.ReadFile(victim); string(got) != "precious" {
@@ -121,15 +133,19 @@ func TestWriteFileAtDoesNotFollowSymlinks(t *testing.T) {
 }
 
 func TestWriteFileAtLeavesNothingWhenItFails(t *testing.T) {
+	eachWriter(t, testLeavesNothingWhenItFails)
+}
+
+func testLeavesNothingWhenItFails(t *testing.T, write writer) {
 	path, dir := openDir(t)
 	if err := os.Mkdir(path+"/taken", 0o700); err != nil {
 		t.Fatal(err)
 	}
-	err := WriteFileAt(dir, "taken", []byte("x"), 0o600)
+	err := write(dir, "taken", []byte("x"), 0o600)
 	if !errors.Is(err, unix.EISDIR) {
 		t.Errorf("over a directory: got %v, want EISDIR", err)
 	}
-	if err := WriteFileAt(dir, "no/such", []byte("x"), 0o600); !errors.Is(err, fs.ErrNotExist) {
+	if err := write(dir, "no/such", []byte("x"), 0o600); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("in a missing directory: got %v, want ENOENT", err)
 	}
 	if got := names(t, path); !slices.Equal(got, []string{"taken"}) {
