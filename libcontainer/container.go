@@ -135,6 +135,9 @@ func (c *container) destroy() error {
 	if c.hooks != nil {
 		c.runEveryHook(c.hooks.Poststop, runtimePlace("poststop", Stopped, 0, c.record.Bundle))
 	}
+	if err := c.removeClass(); err != nil {
+		return err
+	}
 	return c.locked.Remove()
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/mesoc/mesoc/libcontainer/internal/sys"
 	"github.com/mesoc/mesoc/libcontainer/launch"
 	"github.com/mesoc/mesoc/libcontainer/plan"
+	"github.com/mesoc/mesoc/libcontainer/resctrl"
 	"github.com/mesoc/mesoc/libcontainer/store"
 )
 
@@ -33,6 +34,7 @@ type creation struct {
 	filter  devices.Program
 	inputs  inputs
 	pair    *cgroup2.Pair
+	class   *resctrl.Class // nil without linux.intelRdt
 	child   *launch.Child
 	// console is what an attached run gives init to send its terminal to, or -1.
 	console int
@@ -96,6 +98,9 @@ func (c *creation) make(gate plan.Gate) error {
 	var err error
 	if c.pair, err = cgroup2.Create(c.mount, c.record.Cgroup, c.record.CgroupLeaf, c.limits.Controllers()); err != nil {
 		c.record.Cgroup = "" // what stands there is not ours to undo
+		return err
+	}
+	if err := c.makeClass(); err != nil {
 		return err
 	}
 	spec := launch.Spec{
@@ -175,9 +180,17 @@ func (c *creation) limit() error {
 // adjust sets what only the runtime has the right to set, on the process that
 // stands at the gate: it need not be the one that was cloned.
 func (c *creation) adjust() error {
+	if c.class != nil {
+		if err := c.class.Add(c.child.Pid); err != nil {
+			return err
+		}
+	}
 	p := c.plan.Process
 	if p == nil {
 		return nil
+	}
+	if err := c.delegateCgroup(); err != nil {
+		return err
 	}
 	if p.OOMScoreAdj != nil {
 		if err := setOOMScoreAdj(c.child.Pid, *p.OOMScoreAdj); err != nil {
@@ -274,6 +287,12 @@ func (c *creation) publish() error {
 	if err := c.sendPidfd(); err != nil {
 		return err
 	}
+	// They are not moved back, so only when nothing else can fail but the writing
+	// of what has happened.
+	if err := c.moveNetDevices(); err != nil {
+		return err
+	}
+	c.keepClass()
 	if err := c.locked.Save(c.record); err != nil {
 		return err
 	}

@@ -29,8 +29,6 @@ var unsupportedProperties = [...]struct {
 	{"/linux/mountLabel", func(_ *specs.Process, l *specs.Linux) bool { return l.MountLabel != "" }},
 	{"/linux/personality", func(_ *specs.Process, l *specs.Linux) bool { return l.Personality != nil }},
 	{"/linux/memoryPolicy", func(_ *specs.Process, l *specs.Linux) bool { return l.MemoryPolicy != nil }},
-	{"/linux/netDevices", func(_ *specs.Process, l *specs.Linux) bool { return len(l.NetDevices) > 0 }},
-	{"/linux/intelRdt", func(_ *specs.Process, l *specs.Linux) bool { return l.IntelRdt != nil }},
 	{"/linux/resources/network/classID", func(_ *specs.Process, l *specs.Linux) bool {
 		return l.Resources != nil && l.Resources.Network != nil && l.Resources.Network.ClassID != nil && *l.Resources.Network.ClassID != 0
 	}},

@@ -32,9 +32,9 @@ func Document(version, commit string) *features.Features {
 			Seccomp:         filters(yes),
 			Apparmor:        &features.Apparmor{Enabled: no},
 			Selinux:         &features.Selinux{Enabled: no},
-			IntelRdt:        &features.IntelRdt{Enabled: no},
+			IntelRdt:        &features.IntelRdt{Enabled: yes, Schemata: yes, Monitoring: yes},
 			MountExtensions: &features.MountExtensions{IDMap: &features.IDMap{Enabled: yes}},
-			NetDevices:      &features.NetDevices{Enabled: no},
+			NetDevices:      &features.NetDevices{Enabled: yes},
 		},
 		Annotations: map[string]string{
 			"io.mesoc.version": version,
