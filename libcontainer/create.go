@@ -36,6 +36,7 @@ type creation struct {
 	pair    *cgroup2.Pair
 	class   *resctrl.Class // nil without linux.intelRdt
 	child   *launch.Child
+	below   int // the directory that is going to be copied into a tmpfs
 	// console is what an attached run gives init to send its terminal to, or -1.
 	console int
 }
@@ -229,7 +230,7 @@ func (c *creation) accompany() error {
 
 // answer does what the child waits for, and lets it go on.
 func (c *creation) answer(event launch.Event) error {
-	missing := int(event.Code) - compile.ToldMissing
+	missing, copied := int(event.Code)-compile.ToldMissing, int(event.Code)-compile.ToldCopyUp
 	switch {
 	case event.Code == compile.ToldMap:
 		return c.child.Map(c.maps())
@@ -244,6 +245,17 @@ func (c *creation) answer(event launch.Event) error {
 			own = rootOwner(c.spec.Linux.UIDMappings, c.spec.Linux.GIDMappings)
 		}
 		if err := makeInRoot(event.FD, m.Path, m.File, own); err != nil {
+			return err
+		}
+	case event.Code == compile.ToldBelow && event.FD >= 0:
+		var err error
+		if c.below, err = unix.FcntlInt(uintptr(event.FD), unix.F_DUPFD_CLOEXEC, 0); err != nil {
+			return fmt.Errorf("keep a directory open: %w", err)
+		}
+	case copied >= 0 && copied < len(c.plan.Mounts) && event.FD >= 0:
+		err := c.copyUp(&c.plan.Mounts[copied], c.below, event.FD)
+		sys.Close(c.below)
+		if err != nil {
 			return err
 		}
 	default:

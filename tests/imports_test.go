@@ -45,7 +45,7 @@ var rooms = map[string][]string{
 	"libcontainer/cgroup2":           {"libcontainer/cgroup2/devices", "libcontainer/internal/sys"},
 	"libcontainer/cgroup2/devices":   {},
 	"libcontainer/compile":           {"libcontainer/plan", "libcontainer/program"},
-	"libcontainer/features":          {"libcontainer/bundle", "libcontainer/plan", "libcontainer/seccomp"},
+	"libcontainer/features":          {"libcontainer/plan", "libcontainer/seccomp"},
 	"libcontainer/launch":            {"libcontainer/cgroup2", "libcontainer/internal/sys", "libcontainer/program", "libcontainer/stage"},
 	"libcontainer/plan":              {},
 	"libcontainer/program":           {},

@@ -8,7 +8,6 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/opencontainers/runtime-spec/specs-go/features"
 
-	"github.com/mesoc/mesoc/libcontainer/bundle"
 	"github.com/mesoc/mesoc/libcontainer/plan"
 	"github.com/mesoc/mesoc/libcontainer/seccomp"
 )
@@ -24,7 +23,7 @@ func Document(version, commit string) *features.Features {
 			"prestart", "createRuntime", "createContainer",
 			"startContainer", "poststart", "poststop",
 		},
-		MountOptions: bundle.MountOptions(),
+		MountOptions: plan.MountOptionNames(),
 		Linux: &features.Linux{
 			Namespaces:      namespaces(),
 			Capabilities:    plan.CapabilityNames(),

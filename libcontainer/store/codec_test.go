@@ -139,6 +139,8 @@ func TestRecordsThatAreRefused(t *testing.T) {
 		{"bytes in an annotation", func(r *Record) { r.Annotations = map[string]string{"k": "\xff"} }, `annotations "k": not UTF-8`},
 		{"bytes in a step", func(r *Record) { r.GateSteps = []string{"\xff"} }, `gate_steps "\xff": not UTF-8`},
 		{"cgroup", func(r *Record) { r.Cgroup = "a/../b" }, `cgroup "a/../b": it leads elsewhere`},
+		{"resctrl", func(r *Record) { r.Resctrl = []string{"/sys/fs/resctrl/.."} }, `resctrl "/sys/fs/resctrl/..": it leads elsewhere`},
+		{"bytes in resctrl", func(r *Record) { r.Resctrl = []string{"/\xff"} }, `resctrl "/\xff": not UTF-8`},
 		{"leaf", func(r *Record) { r.CgroupLeaf = "a/b" }, `cgroup_leaf "a/b": not a name`},
 		{"hooks broken", func(r *Record) { r.Hooks = json.RawMessage(`{"a":`) }, "hooks: not a JSON object"},
 		{"hooks closed early", func(r *Record) { r.Hooks = json.RawMessage(`{},"pid":1`) }, "hooks: not a JSON object"},

@@ -56,8 +56,11 @@ setup_test() {
 	run -0 "$RIG" get "$T/features" /mountOptions
 	has "$output" '"idmap"'
 	has "$output" '"ridmap"'
-	# Not built: it must not be promised.
-	hasnt "$output" '"tmpcopyup"'
+	has "$output" '"tmpcopyup"'
+	for f in intelRdt netDevices; do
+		run -0 "$RIG" get "$T/features" /linux/$f/enabled
+		eq "$output" true
+	done
 	run -0 "$RIG" get "$T/features" /linux/cgroup/systemd
 	eq "$output" false
 }

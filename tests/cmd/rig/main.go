@@ -35,6 +35,7 @@ func commands() map[string]command {
 		"bundle":   {"TEMPLATE CONFIG DIR  make a bundle, the root filesystem of hard links", bundle},
 		"leaks":    {"ID STATE DIR  what containers named ID… have left; exit 1 if anything", leaks},
 		"watchdog": {"PROGRAM SECONDS  kill tagged processes of a program that hang", watchdog},
+		"xattr":    {"FILE NAME [VALUE]  print or set an extended attribute", xattr},
 		"idmap":    {"DIR  can a bind mount of DIR be idmapped? exit 1 if not", idmap},
 	}
 }
