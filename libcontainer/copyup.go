@@ -69,26 +69,33 @@ func (c *creation) copyUp(m *plan.Mount, from, to int) error {
 }
 
 // asRootOf calls f as somebody who may make files on a file system of that user
-// namespace, as only its own users may, and who keeps all capabilities.
+// namespace, as only its own users may, and who keeps all capabilities. The
+// thread must not end with its changed rights instead: init dies with the thread
+// that made it.
 func asRootOf(users, groups idMap, f func() error) error {
 	uid, _ := users.host(0)
 	gid, _ := groups.host(0)
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // for good: the thread ends with its changed rights
-		err := unix.Prctl(unix.PR_SET_SECUREBITS, secbitNoSetuidFixup, 0, 0, 0)
-		if err == nil {
-			err = unix.Setfsgid(int(gid))
-		}
-		if err == nil {
-			err = unix.Setfsuid(int(uid))
-		}
-		if err == nil {
-			err = f()
-		}
-		done <- err
-	}()
-	return <-done
+	if int(uid) == unix.Geteuid() && int(gid) == unix.Getegid() {
+		return f()
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	bits, err := unix.PrctlRetInt(unix.PR_GET_SECUREBITS, 0, 0, 0, 0)
+	if err != nil {
+		return err
+	}
+	if err := unix.Prctl(unix.PR_SET_SECUREBITS, uintptr(bits|secbitNoSetuidFixup), 0, 0, 0); err != nil {
+		return fmt.Errorf("keep capabilities: %w", err)
+	}
+	_ = unix.Setfsgid(int(gid)) // says nothing of what became of it: making files will
+	_ = unix.Setfsuid(int(uid))
+	err = f()
+	_ = unix.Setfsuid(unix.Geteuid())
+	_ = unix.Setfsgid(unix.Getegid())
+	if back := unix.Prctl(unix.PR_SET_SECUREBITS, uintptr(bits), 0, 0, 0); back != nil && err == nil {
+		err = fmt.Errorf("be as before: %w", back)
+	}
+	return err
 }
 
 // secbitNoSetuidFixup keeps the capabilities of who becomes another user

@@ -88,7 +88,7 @@ userns() {
 	in_box 'cd /data; ls -A; for l in *; do readlink $l; done; cat out/secret up 2>&1; find . -type f' \
 		"/mounts+={\"destination\":\"/data/mnt\",\"type\":\"bind\",\"source\":\"$T/outside\",\"options\":[\"bind\"]}" "$(copied)"
 	hasnt "$output" hidden
-	hasnt "$output" ./
+	hasnt "$output" $'\n./'
 	lines out up magic "$T/outside"
 	clean
 	# The destination itself is looked up within the root.
