@@ -162,17 +162,22 @@ delegable() {
 @test "ownership: nothing changes without a cgroup namespace made for it, or a writable mount of source cgroup in the usual place" {
 	ours "runc's systemd driver only"
 	m=/mounts/@~1sys~1fs~1cgroup
-	for edits in "$m/options=[\"ro\"]" "$m/options=[\"rro\"]" "$m/options=[\"rw\"] /linux/namespaces/@cgroup!" "$m/options=[] $m/source:=cgroup2" \
-		"$m/options=[] $m/destination:=/cgroups" "$m!" \
-		"$m/options=[] /linux/namespaces/@cgroup={\"type\":\"cgroup\",\"path\":\"/proc/self/ns/cgroup\"}"; do
+	owned_by_none() {
 		cp "$BATS_TEST_DIRNAME/testdata/config.json" "$BUNDLE/config.json"
-		edit '/process/user={"uid":4321,"gid":4321}' $edits
+		edit '/process/user={"uid":4321,"gid":4321}' "$@"
 		create
 		ok
-		eq "$(delegated 4321)" "" "$edits"
+		eq "$(delegated 4321)" "" "$*"
 		rt delete "$ID"
 		ok
-	done
+	}
+	owned_by_none $m/options='["ro"]'
+	owned_by_none $m/options='["rro"]'
+	owned_by_none $m/options='["rw"]' /linux/namespaces/@cgroup!
+	owned_by_none $m/options='[]' '/linux/namespaces/@cgroup={"type":"cgroup","path":"/proc/self/ns/cgroup"}'
+	owned_by_none $m/options='[]' $m/source:=cgroup2
+	owned_by_none $m/options='[]' $m/destination:=/cgroups
+	owned_by_none $m!
 	clean
 }
 
