@@ -132,11 +132,11 @@ func (c *container) destroy() error {
 	if err := c.endProcesses(); err != nil {
 		return err
 	}
-	if c.hooks != nil {
-		c.runEveryHook(c.hooks.Poststop, runtimePlace("poststop", Stopped, 0, c.record.Bundle))
-	}
 	if err := c.removeClass(); err != nil {
 		return err
+	}
+	if c.hooks != nil {
+		c.runEveryHook(c.hooks.Poststop, runtimePlace("poststop", Stopped, 0, c.record.Bundle))
 	}
 	return c.locked.Remove()
 }

@@ -299,11 +299,6 @@ func (c *creation) publish() error {
 	if err := c.sendPidfd(); err != nil {
 		return err
 	}
-	// They are not moved back, so only when nothing else can fail but the writing
-	// of what has happened.
-	if err := c.moveNetDevices(); err != nil {
-		return err
-	}
 	c.keepClass()
 	if err := c.locked.Save(c.record); err != nil {
 		return err
