@@ -126,6 +126,10 @@ func (c *creation) make(gate plan.Gate) error {
 	if err := c.adjust(); err != nil {
 		return c.explain(err)
 	}
+	// They are not moved back, so only when nothing is left to do but to tell.
+	if err := c.moveNetDevices(); err != nil {
+		return err
+	}
 	if gate == plan.GateParent {
 		return nil // run does it while the program starts
 	}

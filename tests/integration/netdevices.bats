@@ -60,6 +60,12 @@ there() { inside -o link show "$1" >/dev/null 2>&1; }
 	has "$(inside -o addr show nic1)" "inet 192.0.2.1 peer 192.0.2.2/32"
 }
 
+@test "run: the program finds it" {
+	in_box 'cat /sys/class/net/uplink/address; ls /sys/class/net' '/linux/netDevices={"nic1":{"name":"uplink"}}'
+	lines 02:00:00:00:00:01 lo uplink
+	clean
+}
+
 @test "under another name, several, and numbered" {
 	edit '/linux/netDevices={"nic1":{"name":"net%d"},"nic2":{"name":"net0"}}'
 	create
