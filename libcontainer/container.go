@@ -132,6 +132,9 @@ func (c *container) destroy() error {
 	if err := c.endProcesses(); err != nil {
 		return err
 	}
+	if err := c.removeClass(); err != nil {
+		return err
+	}
 	if c.hooks != nil {
 		c.runEveryHook(c.hooks.Poststop, runtimePlace("poststop", Stopped, 0, c.record.Bundle))
 	}

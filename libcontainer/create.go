@@ -16,6 +16,7 @@ import (
 	"github.com/mesoc/mesoc/libcontainer/internal/sys"
 	"github.com/mesoc/mesoc/libcontainer/launch"
 	"github.com/mesoc/mesoc/libcontainer/plan"
+	"github.com/mesoc/mesoc/libcontainer/resctrl"
 	"github.com/mesoc/mesoc/libcontainer/store"
 )
 
@@ -33,7 +34,9 @@ type creation struct {
 	filter  devices.Program
 	inputs  inputs
 	pair    *cgroup2.Pair
+	class   *resctrl.Class // nil without linux.intelRdt
 	child   *launch.Child
+	below   int // the directory that is going to be copied into a tmpfs
 	// console is what an attached run gives init to send its terminal to, or -1.
 	console int
 }
@@ -98,6 +101,9 @@ func (c *creation) make(gate plan.Gate) error {
 		c.record.Cgroup = "" // what stands there is not ours to undo
 		return err
 	}
+	if err := c.makeClass(); err != nil {
+		return err
+	}
 	spec := launch.Spec{
 		Program:      c.init.Program,
 		Namespaces:   c.init.CloneFlags,
@@ -119,6 +125,10 @@ func (c *creation) make(gate plan.Gate) error {
 	}
 	if err := c.adjust(); err != nil {
 		return c.explain(err)
+	}
+	// They are not moved back, so only when nothing is left to do but to tell.
+	if err := c.moveNetDevices(); err != nil {
+		return err
 	}
 	if gate == plan.GateParent {
 		return nil // run does it while the program starts
@@ -175,9 +185,17 @@ func (c *creation) limit() error {
 // adjust sets what only the runtime has the right to set, on the process that
 // stands at the gate: it need not be the one that was cloned.
 func (c *creation) adjust() error {
+	if c.class != nil {
+		if err := c.class.Add(c.child.Pid); err != nil {
+			return err
+		}
+	}
 	p := c.plan.Process
 	if p == nil {
 		return nil
+	}
+	if err := c.delegateCgroup(); err != nil {
+		return err
 	}
 	if p.OOMScoreAdj != nil {
 		if err := setOOMScoreAdj(c.child.Pid, *p.OOMScoreAdj); err != nil {
@@ -217,7 +235,7 @@ func (c *creation) accompany() error {
 
 // answer does what the child waits for, and lets it go on.
 func (c *creation) answer(event launch.Event) error {
-	missing := int(event.Code) - compile.ToldMissing
+	missing, copied := int(event.Code)-compile.ToldMissing, int(event.Code)-compile.ToldCopyUp
 	switch {
 	case event.Code == compile.ToldLimits:
 		// They are: limit comes before the first answer.
@@ -234,6 +252,17 @@ func (c *creation) answer(event launch.Event) error {
 			own = rootOwner(c.spec.Linux.UIDMappings, c.spec.Linux.GIDMappings)
 		}
 		if err := makeInRoot(event.FD, m.Path, m.File, own); err != nil {
+			return err
+		}
+	case event.Code == compile.ToldBelow && event.FD >= 0:
+		var err error
+		if c.below, err = unix.FcntlInt(uintptr(event.FD), unix.F_DUPFD_CLOEXEC, 0); err != nil {
+			return fmt.Errorf("keep a directory open: %w", err)
+		}
+	case copied >= 0 && copied < len(c.plan.Mounts) && event.FD >= 0:
+		err := c.copyUp(&c.plan.Mounts[copied], c.below, event.FD)
+		sys.Close(c.below)
+		if err != nil {
 			return err
 		}
 	default:
@@ -277,6 +306,7 @@ func (c *creation) publish() error {
 	if err := c.sendPidfd(); err != nil {
 		return err
 	}
+	c.keepClass()
 	if err := c.locked.Save(c.record); err != nil {
 		return err
 	}

@@ -62,6 +62,9 @@ func (c *creation) decide(gate plan.Gate) error {
 	if err := c.describe(b); err != nil {
 		return err
 	}
+	if err := c.decideClass(); err != nil {
+		return err
+	}
 	if err := c.planInit(b, gate, handed); err != nil {
 		return err
 	}

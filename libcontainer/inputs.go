@@ -57,6 +57,9 @@ func (c *creation) open(gate plan.Gate) error {
 			c.inputs.donate(compile.InputNamespace(n.Type), fd)
 		}
 	}
+	if err := c.checkNetwork(); err != nil {
+		return err
+	}
 	if err := c.openMaps(); err != nil {
 		return err
 	}

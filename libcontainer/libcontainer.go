@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mesoc/mesoc/libcontainer/program"
+	"github.com/mesoc/mesoc/libcontainer/resctrl"
 )
 
 // Runtime is what every operation needs to know of the operator's settings.
@@ -31,6 +32,8 @@ type Runtime struct {
 	Advise func(format string, args ...any)
 	// Fault, if set, makes one step of init's program fail; for tests.
 	Fault *program.Fault
+	// resctrl, if set, takes the place of the mounted one; for tests.
+	resctrl *resctrl.Tree
 }
 
 // CreateOptions are the wishes of a caller of Create beyond the bundle.

@@ -109,7 +109,9 @@ var badMounts = []badCase{
 		`/mounts/1/options: "noexce": unknown, and a bind mount has no options of a filesystem`),
 	one("contradiction", "/mounts/-", `{"destination":"/a","type":"tmpfs","options":["size=1m","ro","size=2m"]}`,
 		`/mounts/1/options/2: mount option "size=2m": contradicts "size=1m"`),
-	one("tmpcopyup", "/mounts/-", `{"destination":"/a","type":"tmpfs","options":["ro","tmpcopyup"]}`, `/mounts/1/options/1: "tmpcopyup": not supported yet`),
+	one("tmpcopyup of a bind", "/mounts/-", `{"destination":"/a","type":"tmpfs","source":"/b","options":["bind","tmpcopyup"]}`, `/mounts/1/options: tmpcopyup is for a new tmpfs only`),
+	one("tmpcopyup of no tmpfs", "/mounts/-", `{"destination":"/a","type":"ramfs","options":["tmpcopyup"]}`, `/mounts/1/options: tmpcopyup is for a new tmpfs only`),
+	one("tmpcopyup later", "/mounts/-", `{"destination":"/a","type":"tmpfs","options":["remount","tmpcopyup"]}`, `/mounts/1/options: tmpcopyup is for a new tmpfs only`),
 	one("idmap without mappings", "/mounts/-", `{"destination":"/a","source":"/b","options":["bind","idmap"]}`,
 		`/mounts/1/options: idmap needs uidMappings and gidMappings, or a user namespace whose mappings to use`),
 	one("ridmap without mappings", "/mounts/-", `{"destination":"/a","source":"/b","options":["rbind","ridmap"]}`,
@@ -187,8 +189,6 @@ var badLinux = []badCase{
 		`/linux/rootfsPropagation: "slave": needs a mount namespace made for the container`}},
 	one("seccomp notify", "/linux/seccomp", `{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_NOTIFY"}]}`,
 		`/linux/seccomp/syscalls/0/action: SCMP_ACT_NOTIFY: not supported yet`),
-	one("netDevices", "/linux/netDevices", `{"eth0":{}}`, `/linux/netDevices: not supported yet`),
-	one("intelRdt", "/linux/intelRdt", `{"closID":"x"}`, `/linux/intelRdt: not supported yet`),
 	one("windows", "/windows", `{"layerFolders":[]}`, `/windows: not supported: this is a runtime for Linux`),
 	one("solaris", "/solaris", `{"milestone":"x"}`, `/solaris: not supported: this is a runtime for Linux`),
 	one("vm", "/vm", `{"kernel":{"path":"/x"}}`, `/vm: not supported: this is a runtime for Linux`),
@@ -256,7 +256,7 @@ func TestBase(t *testing.T) {
 
 func TestBadConfigs(t *testing.T) {
 	total := 0
-	for _, table := range [][]badCase{badDocuments, badProcesses, badAttributes, badMounts, badLinux, badResources} {
+	for _, table := range [][]badCase{badDocuments, badProcesses, badAttributes, badMounts, badLinux, badHostSide, badResources} {
 		for _, c := range table {
 			total++
 			t.Run(c.name, func(t *testing.T) {
@@ -311,6 +311,10 @@ func TestAccepted(t *testing.T) {
 		"deny all by default":         {"/linux/resources/devices", `[{"allow":false,"access":"rwm"},{"allow":false},{"allow":true,"type":"a"}]`},
 		"zero realtime":               {"/linux/resources/cpu", `{"realtimeRuntime":0,"realtimePeriod":0,"quota":-1,"burst":5}`},
 		"zero swap":                   {"/linux/resources/memory", `{"swap":0}`},
+		"network devices":             {"/linux/netDevices", `{"eth0":{},"eth1":{"name":"net%d"},"eth2":{"name":"net%d"},"eth3":{"name":"eth1"}}`},
+		"class of service":            {"/linux/intelRdt", `{"closID":"guaranteed..","l3CacheSchema":"L3CODE:0=f\nL3DATA:0=f","memBwSchema":"MB:0=20","schemata":["L2:0=f"],"enableMonitoring":true}`},
+		"default class":               {"/linux/intelRdt", `{"closID":"/"}`},
+		"tmpcopyup":                   {"/mounts/-", `{"destination":"/a","type":"tmpfs","options":["ro","tmpcopyup"]}`},
 		"no linux":                    {"/linux", "", "/mounts", ""},
 	} {
 		if problems, warnings := problemsOf(t, patched(t, set...)); problems != nil || warnings != nil {

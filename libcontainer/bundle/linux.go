@@ -64,6 +64,8 @@ func (c *checker) linux(l *specs.Linux, ns *namespaceSet) {
 	c.cgroupsPath(l.CgroupsPath)
 	c.resources(l.Resources)
 	c.devices(l.Devices, ns)
+	c.netDevices(l.NetDevices, ns)
+	c.intelRdt(l.IntelRdt)
 	c.paths("/linux/maskedPaths", l.MaskedPaths, ns)
 	c.paths("/linux/readonlyPaths", l.ReadonlyPaths, ns)
 	c.selinuxLabel("/linux/mountLabel", l.MountLabel)

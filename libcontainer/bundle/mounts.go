@@ -45,6 +45,9 @@ func (c *checker) mount(i int, m *specs.Mount, ns *namespaceSet) {
 	case m.Type == "bind":
 		c.bad(at("/mounts", i, "type"), m.Type, "needs the option bind or rbind: the type does not make a bind mount")
 	}
+	if options.TmpCopyUp && (m.Type != "tmpfs" || options.Bind || options.Remount) {
+		c.bad(at("/mounts", i, "options"), nil, "tmpcopyup is for a new tmpfs only")
+	}
 	if hasNUL(m.Type) {
 		c.bad(at("/mounts", i, "type"), m.Type, ruleNUL)
 	}
@@ -69,15 +72,6 @@ func (c *checker) mountOptions(i int, list []string) (plan.MountOptions, bool) {
 		}
 		c.bad(pointer, nil, err.Error())
 		return options, false
-	}
-	if options.TmpCopyUp {
-		for _, name := range unsupportedMountOptions {
-			for n := range list {
-				if list[n] == name {
-					c.bad(at("/mounts", i, "options", n), name, ruleNotYet)
-				}
-			}
-		}
 	}
 	return options, true
 }

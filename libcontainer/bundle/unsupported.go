@@ -1,11 +1,7 @@
 package bundle
 
 import (
-	"slices"
-
 	"github.com/opencontainers/runtime-spec/specs-go"
-
-	"github.com/mesoc/mesoc/libcontainer/plan"
 )
 
 // This file is the one list of what is not built yet. When a feature lands,
@@ -18,8 +14,6 @@ var unsupportedProperties = [...]struct {
 	pointer string
 	says    func(l *specs.Linux) bool
 }{
-	{"/linux/netDevices", func(l *specs.Linux) bool { return len(l.NetDevices) > 0 }},
-	{"/linux/intelRdt", func(l *specs.Linux) bool { return l.IntelRdt != nil }},
 	{"/linux/resources/network/classID", func(l *specs.Linux) bool {
 		return l.Resources != nil && l.Resources.Network != nil && l.Resources.Network.ClassID != nil && *l.Resources.Network.ClassID != 0
 	}},
@@ -27,9 +21,6 @@ var unsupportedProperties = [...]struct {
 		return l.Resources != nil && l.Resources.Network != nil && len(l.Resources.Network.Priorities) > 0
 	}},
 }
-
-// unsupportedMountOptions are known and not built.
-var unsupportedMountOptions = [...]string{"tmpcopyup"}
 
 // annotationPrefix is that of the annotations that are ours. Those of others
 // are ignored, one of ours never is: it would be a wish that nobody hears.
@@ -69,13 +60,6 @@ func unsupportedAnnotation(name string) (needs string, known bool) {
 		return " (needs the isolator " + a.isolator + ")", true
 	}
 	return "", false
-}
-
-// MountOptions are the options of mounts that are known and work, sorted.
-func MountOptions() []string {
-	return slices.DeleteFunc(plan.MountOptionNames(), func(name string) bool {
-		return slices.Contains(unsupportedMountOptions[:], name)
-	})
 }
 
 func (c *checker) unsupported(s *specs.Spec) {

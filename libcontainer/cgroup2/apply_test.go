@@ -118,6 +118,16 @@ func TestCheckBeforeUpdate(t *testing.T) {
 	c := directory(t, map[string]string{"memory.current": "5000\n", "memory.max": "", "memory.swap.max": ""})
 	leaf := directory(t, map[string]string{"memory.max": "", "memory.swap.max": ""})
 	p := &Pair{Container: c, Leaf: leaf}
+	check := func(text, want string) {
+		t.Helper()
+		l, err := translate(t, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Apply(l); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
 	for text, want := range map[string]string{
 		`{"memory":{"limit":4999,"checkBeforeUpdate":true}}`:              "set memory/limit to 4999 in mesos/c1: 5000 bytes are in use (memory/checkBeforeUpdate is set)",
 		`{"memory":{"limit":4000,"swap":4999,"checkBeforeUpdate":true}}`:  "set memory/limit to 4000 ",
@@ -127,13 +137,16 @@ func TestCheckBeforeUpdate(t *testing.T) {
 		`{"memory":{"limit":-1,"checkBeforeUpdate":true}}`:                "",
 		`{"memory":{"limit":0,"checkBeforeUpdate":true,"reservation":0}}`: "",
 	} {
-		l, err := translate(t, text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := p.Apply(l); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %q", text, err, want)
-		}
+		check(text, want)
+	}
+	// What is swapped out counts to the limit of both.
+	if err := os.WriteFile(filepath.Join("/proc/self/fd", itoa(c.fd), "memory.swap.current"), []byte("300\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	check(`{"memory":{"limit":5000,"swap":5299,"checkBeforeUpdate":true}}`, "set memory/swap to 5299 in mesos/c1: 5300 bytes are in use")
+	check(`{"memory":{"limit":5000,"swap":5300,"checkBeforeUpdate":true}}`, "")
+	if got := content(t, leaf, "memory.swap.max"); got != "300" {
+		t.Errorf("the limit that was taken: %q", got)
 	}
 }
 

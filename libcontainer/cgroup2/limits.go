@@ -207,7 +207,7 @@ func (t *translation) network(n *specs.LinuxNetwork) {
 	if n == nil {
 		return
 	}
-	if n.ClassID != nil {
+	if n.ClassID != nil && *n.ClassID != 0 { // 0 is no class
 		t.fail("/network/classID", "not supported yet: net_cls is of cgroup v1")
 	}
 	if len(n.Priorities) > 0 {

@@ -1,10 +1,12 @@
 package cgroup2
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // memory converts the memory limits. In cgroup v1 swap is the limit of memory
@@ -83,28 +85,43 @@ func (t *translation) memoryOfV1(m *specs.LinuxMemory) {
 	}
 }
 
-// checkUsage refuses memory limits that are lower than what c uses.
+// checkUsage refuses memory limits that are lower than what c uses: cgroup2
+// would take them, and kill.
 func (m *memoryCheck) checkUsage(c *Cgroup) error {
 	if m == nil {
 		return nil
 	}
-	text, err := c.read("memory.current")
+	memory, err := c.usage("memory.current")
 	if err != nil {
 		return err
 	}
-	used, _, err := parseMax(strings.TrimSpace(text))
-	if err != nil {
-		return fmt.Errorf("read memory.current of cgroup %s: %w", c.path, err)
+	swap, err := c.usage("memory.swap.current")
+	if err != nil && !errors.Is(err, unix.ENOENT) { // a kernel that counts none
+		return err
 	}
 	for _, l := range [...]struct {
 		name  string
 		value int64
-	}{{"memory/limit", m.limit}, {"memory/swap", m.total}} {
-		if l.value > 0 && uint64(l.value) < used {
-			return fmt.Errorf("set %s to %d in %s: %d bytes are in use (memory/checkBeforeUpdate is set)", l.name, l.value, c.path, used)
+		used  uint64
+	}{{"memory/limit", m.limit, memory}, {"memory/swap", m.total, memory + swap}} {
+		if l.value > 0 && uint64(l.value) < l.used {
+			return fmt.Errorf("set %s to %d in %s: %d bytes are in use (memory/checkBeforeUpdate is set)", l.name, l.value, c.path, l.used)
 		}
 	}
 	return nil
+}
+
+// usage reads how many bytes are in use.
+func (c *Cgroup) usage(file string) (uint64, error) {
+	text, err := c.read(file)
+	if err != nil {
+		return 0, err
+	}
+	n, _, err := parseMax(strings.TrimSpace(text))
+	if err != nil {
+		return 0, fmt.Errorf("read %s of cgroup %s: %w", file, c.path, err)
+	}
+	return n, nil
 }
 
 // value returns what p points to, 0 for nothing.

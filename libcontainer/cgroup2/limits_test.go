@@ -115,6 +115,7 @@ var translations = []struct {
 	{`{"unified":{"io.max":"8:0 rbps=1\n8:16 rbps=2\n"}}`, []string{"io.max=8:0 rbps=1", "io.max=8:16 rbps=2"}},
 	{`{"unified":{"cpuset.cpus":""}}`, []string{"cpuset.cpus="}},
 	{`{"network":{}}`, nil},
+	{`{"network":{"classID":0,"priorities":[]}}`, nil},
 }
 
 func TestTranslate(t *testing.T) {
@@ -165,7 +166,7 @@ func TestTranslateRefuses(t *testing.T) {
 		{`{"hugepageLimits":[{"pageSize":"","limit":1}]}`, "/linux/resources/hugepageLimits/0/pageSize"},
 		{`{"rdma":{"mlx5_0":{}}}`, "/linux/resources/rdma/mlx5_0: needs"},
 		{`{"rdma":{"a b":{"hcaHandles":1}}}`, "/linux/resources/rdma/a b: "},
-		{`{"network":{"classID":0}}`, "/linux/resources/network/classID: not supported"},
+		{`{"network":{"classID":1}}`, "/linux/resources/network/classID: not supported"},
 		{`{"network":{"priorities":[{"name":"eth0","priority":1}]}}`, "/linux/resources/network/priorities: not supported"},
 		{`{"unified":{"memory/max":"1"}}`, "/linux/resources/unified/memory~1max: "},
 		{`{"unified":{"../cgroup.kill":"1"}}`, "/linux/resources/unified/..~1cgroup.kill: "},

@@ -39,10 +39,15 @@ const (
 	ToldReady   = 2 // everything is done, init stands at the gate
 	ToldMap     = 3 // a user namespace was made and wants its id maps, init waits
 	ToldLimits  = 4 // init waits until the limits are in force
+	ToldBelow   = 5 // the directory below a new tmpfs comes with the message, init waits
 	// ToldMissing and above: something below the root has to be made, whose
 	// descriptor comes with the message; the difference is an index into
 	// Init.Missing. Init waits.
 	ToldMissing = 1000
+	// ToldCopyUp and above: the root of a tmpfs comes with the message, and is
+	// to be filled with what the last ToldBelow brought; the difference is the
+	// mount's index in the plan. Init waits.
+	ToldCopyUp = 1 << 24
 )
 
 // ProcessName is what init calls itself until it becomes the user's program.

@@ -25,7 +25,7 @@ func (w *writer) mount(index int) {
 	case m.Type == "cgroup" || m.Type == "cgroup2":
 		w.cgroupMount(m)
 	default:
-		w.filesystem(m)
+		w.filesystem(index)
 	}
 }
 
@@ -48,7 +48,8 @@ func readonlyLast(m *plan.Mount) bool {
 // filesystem mounts a new file system. It is mounted on ".", after an fchdir
 // to the handle: mount(2) knows every option that a file system ever had,
 // where fsconfig(2) cuts values at 255 bytes, and no path is resolved twice.
-func (w *writer) filesystem(m *plan.Mount) {
+func (w *writer) filesystem(index int) {
+	m := &w.plan.Mounts[index]
 	target := w.fdcell("target")
 	flags := m.Flags
 	if readonlyLast(m) {
@@ -77,6 +78,9 @@ func (w *writer) filesystem(m *plan.Mount) {
 		w.moveMount("bind /sys on "+m.Destination, tree, target)
 	}
 	w.Here(done)
+	if m.TmpCopyUp {
+		w.copyUp(index, target)
+	}
 	if inherit {
 		w.inheritMode(m.Destination, existed)
 	}
@@ -84,6 +88,25 @@ func (w *writer) filesystem(m *plan.Mount) {
 	if len(m.Propagation) > 0 || m.RecSet|m.RecClear != 0 || m.Label != "" {
 		w.change(m)
 	}
+}
+
+// copyUp has the parent copy what a new tmpfs hides into it: below is the
+// handle on that, which stays beneath the mount.
+func (w *writer) copyUp(index int, below program.Cell) {
+	destination := w.plan.Mounts[index].Destination
+	top := w.openTop(destination)
+	w.sendFD("show the runtime what is below "+destination, w.sync, below, w.message(program.Tell, ToldBelow), 8)
+	w.wait("wait for the runtime to have it")
+	w.sendFD("ask the runtime to copy it into "+destination, w.sync, top, w.message(program.Tell, ToldCopyUp+uint32(index)), 8)
+	w.wait("wait for the copy in " + destination)
+	w.close(top)
+}
+
+// openTop opens the root of the directory that was mounted at a destination last.
+func (w *writer) openTop(destination string) program.Cell {
+	top := w.fdcell("top")
+	w.openat2("open "+destination+" in the root", w.root, below(destination), openHow{flags: dirHandle, resolve: inRoot}, top)
+	return top
 }
 
 // remount changes the mount that is at the destination already.
@@ -104,10 +127,10 @@ func (w *writer) remount(m *plan.Mount) {
 // has, as the last statx found it, if it was there before: a tmpfs on /tmp
 // stays sticky.
 func (w *writer) inheritMode(destination string, existed program.Cell) {
-	top, done := w.fdcell("top"), w.Label()
+	done := w.Label()
 	w.Check("see whether "+destination+" was there", program.Addr(existed), ^uint64(0), 1, uintptr(unix.ENOENT)).
 		Skip(done, unix.ENOENT)
-	w.openat2("open "+destination+" in the root", w.root, below(destination), openHow{flags: dirHandle, resolve: inRoot}, top)
+	top := w.openTop(destination)
 	w.Call("keep the mode of "+destination, unix.SYS_FCHMODAT, top.Arg(), w.String(".").Arg(),
 		program.Cell(w.stat+statxMode).Arg())
 	w.close(top)

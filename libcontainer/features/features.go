@@ -8,7 +8,6 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/opencontainers/runtime-spec/specs-go/features"
 
-	"github.com/mesoc/mesoc/libcontainer/bundle"
 	"github.com/mesoc/mesoc/libcontainer/plan"
 	"github.com/mesoc/mesoc/libcontainer/seccomp"
 )
@@ -24,7 +23,7 @@ func Document(version, commit string) *features.Features {
 			"prestart", "createRuntime", "createContainer",
 			"startContainer", "poststart", "poststop",
 		},
-		MountOptions: bundle.MountOptions(),
+		MountOptions: plan.MountOptionNames(),
 		Linux: &features.Linux{
 			Namespaces:      namespaces(),
 			Capabilities:    plan.CapabilityNames(),
@@ -33,9 +32,9 @@ func Document(version, commit string) *features.Features {
 			Apparmor:        &features.Apparmor{Enabled: yes},
 			Selinux:         &features.Selinux{Enabled: yes},
 			MemoryPolicy:    &features.MemoryPolicy{Modes: plan.MemoryPolicyModes(), Flags: plan.MemoryPolicyFlags()},
-			IntelRdt:        &features.IntelRdt{Enabled: no},
+			IntelRdt:        &features.IntelRdt{Enabled: yes, Schemata: yes, Monitoring: yes},
 			MountExtensions: &features.MountExtensions{IDMap: &features.IDMap{Enabled: yes}},
-			NetDevices:      &features.NetDevices{Enabled: no},
+			NetDevices:      &features.NetDevices{Enabled: yes},
 		},
 		Annotations: map[string]string{
 			"io.mesoc.version": version,

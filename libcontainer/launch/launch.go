@@ -155,6 +155,8 @@ func (c *Child) write(s *Spec, theirs, memfd, exe int, inputs map[string]int) er
 		b.Call("close the parent's end of the dialogue", unix.SYS_CLOSE, program.Const(c.sync))
 		// Without a mapped user the execve would take all capabilities away.
 		b.Call("wait for the id mappings", unix.SYS_READ, program.Const(theirs), b.Space(8).Arg(), program.Const(1)).Want(1).Again(unix.EINTR)
+	}
+	if s.Namespaces&unix.CLONE_NEWUSER != 0 && s.Maps.root() {
 		b.Call("become group 0 of the user namespace", unix.SYS_SETRESGID, program.Const(0), program.Const(0), program.Const(0))
 		b.Call("become user 0 of the user namespace", unix.SYS_SETRESUID, program.Const(0), program.Const(0), program.Const(0))
 	}

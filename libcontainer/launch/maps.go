@@ -2,6 +2,7 @@ package launch
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,6 +21,15 @@ type Maps struct {
 // NewMaps writes the lines of mappings.
 func NewMaps(uid, gid []specs.LinuxIDMapping) *Maps {
 	return &Maps{UID: mapLines(uid), GID: mapLines(gid), uid: uid, gid: gid}
+}
+
+// root says whether somebody is root of the user namespace: in one that is only
+// there for its mappings, nobody has to be.
+func (m *Maps) root() bool {
+	mapped := func(list []specs.LinuxIDMapping) bool {
+		return slices.ContainsFunc(list, func(e specs.LinuxIDMapping) bool { return e.ContainerID == 0 })
+	}
+	return m == nil || mapped(m.uid) && mapped(m.gid)
 }
 
 func mapLines(maps []specs.LinuxIDMapping) string {

@@ -29,6 +29,7 @@ const (
 	keyCgroupLeaf   = "cgroup_leaf"
 	keyCgroupMount  = "cgroup_mount"
 	keyCgroupMade   = "cgroup_made"
+	keyResctrl      = "resctrl"
 	keyHasProcess   = "has_process"
 	keyRootless     = "rootless"
 	keyOwner        = "owner"
@@ -61,6 +62,7 @@ func encode(r *Record) ([]byte, error) {
 	w.string(keyCgroupLeaf, r.CgroupLeaf)
 	w.string(keyCgroupMount, r.CgroupMount)
 	w.bool(keyCgroupMade, r.CgroupMade)
+	w.strings(keyResctrl, r.Resctrl)
 	w.bool(keyHasProcess, r.HasProcess)
 	w.bool(keyRootless, r.Rootless)
 	w.number(keyOwner, uint64(r.Owner))
@@ -142,6 +144,8 @@ func (r *Record) decodeField(key string, in *jlexer.Lexer) {
 		r.CgroupMount = in.String()
 	case keyCgroupMade:
 		r.CgroupMade = in.Bool()
+	case keyResctrl:
+		r.Resctrl = decodeStrings(in)
 	case keyHasProcess:
 		r.HasProcess = in.Bool()
 	case keyRootless:

@@ -58,6 +58,9 @@ type Record struct {
 	Cgroup, CgroupLeaf, CgroupMount string
 	// CgroupMade says that mesoc made the directory Cgroup, and so removes it.
 	CgroupMade bool
+	// Resctrl are the directories of resctrl that create makes for the
+	// container, in the order in which they are removed.
+	Resctrl []string
 
 	// Annotations are those of config.json and of the command line.
 	Annotations map[string]string
@@ -126,6 +129,11 @@ func (r *Record) checkPaths() error {
 			return invalid("cgroup", strconv.Quote(r.Cgroup), "it leads elsewhere")
 		}
 	}
+	for _, dir := range r.Resctrl {
+		if dir == "" || dir[0] != '/' || strings.Contains(dir+"/", "/../") {
+			return invalid("resctrl", strconv.Quote(dir), "it leads elsewhere")
+		}
+	}
 	if strings.Contains(r.CgroupLeaf, "/") || r.CgroupLeaf == ".." || r.CgroupLeaf == "." {
 		return invalid("cgroup_leaf", strconv.Quote(r.CgroupLeaf), "not a name")
 	}
@@ -161,6 +169,11 @@ func (r *Record) checkText() error {
 	for _, step := range r.GateSteps {
 		if !utf8.ValidString(step) {
 			return invalid("gate_steps", strconv.Quote(step), "not UTF-8")
+		}
+	}
+	for _, dir := range r.Resctrl {
+		if err := check("resctrl", dir); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -44,6 +44,7 @@ func full(id string) Record {
 		CgroupLeaf:   "leaf",
 		CgroupMount:  "/sys/fs/cgroup",
 		CgroupMade:   true,
+		Resctrl:      []string{"/sys/fs/resctrl/mon_groups/" + id},
 		Annotations:  map[string]string{"b": "2", "a": "", "ü\t": "\\\"\x7f\u2028"},
 		Hooks:        json.RawMessage(`{"prestart": [{"path":"/bin/true"}]}`),
 		GateSteps:    []string{"wait for start", "", "execve /bin/sh"},

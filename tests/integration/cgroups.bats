@@ -112,6 +112,75 @@ limit() {
 	eq "$(state /status)" created
 }
 
+# delegated prints what belongs to a user in the container's cgroup and below.
+delegated() { (cd "$(cgroup)" && find . -user "$1" | sort | tr '\n' ' '); }
+
+# delegable is what is to belong to the user of a delegated leaf.
+delegable() {
+	local file
+	{
+		echo ./leaf
+		for file in $(cat /sys/kernel/cgroup/delegate); do [ ! -e "$(leaf)/$file" ] || echo "./leaf/$file"; done
+	} | sort | tr '\n' ' '
+}
+
+@test "ownership: the leaf of a writable cgroup mount is the user's, and nothing else" {
+	ours "runc's systemd driver only"
+	script 'cd /sys/fs/cgroup && mkdir own && echo $$ >own/cgroup.procs && cat /proc/self/cgroup && (echo 3 >cgroup.max.depth) 2>&1; sleep 1000' \
+		'/mounts/@~1sys~1fs~1cgroup/options=["rw"]' '/process/user={"uid":4321,"gid":4321}'
+	create
+	ok
+	eq "$(delegated 4321)" "$(delegable)"
+	has "$(delegable)" "./leaf/cgroup.procs ./leaf/cgroup.subtree_control ./leaf/cgroup.threads "
+	rt start "$ID"
+	ok
+	denied() { grep -q "Permission denied" "$INIT_OUT"; }
+	eventually denied
+	has "$(cat "$INIT_OUT")" 0::/own
+	rt delete --force "$ID"
+	ok
+	clean
+}
+
+@test "ownership: in a user namespace, who the user is on the host" {
+	ours "runc's systemd driver only"
+	chmod -R a+rX "$T" "$BATS_RUN_TMPDIR"
+	userns=('/linux/namespaces+={"type":"user"}' '/linux/uidMappings=[{"containerID":0,"hostID":100000,"size":65536}]'
+		'/linux/gidMappings=[{"containerID":0,"hostID":100000,"size":65536}]')
+	for uid in 0 1000; do
+		cp "$BATS_TEST_DIRNAME/testdata/config.json" "$BUNDLE/config.json"
+		edit "${userns[@]}" '/mounts/@~1sys~1fs~1cgroup/options=["rw"]' "/process/user={\"uid\":$uid,\"gid\":0}"
+		create
+		ok
+		eq "$(delegated $((100000 + uid)))" "$(delegable)"
+		rt delete "$ID"
+		ok
+	done
+	clean
+}
+
+@test "ownership: nothing changes without a cgroup namespace made for it, or a writable mount of source cgroup in the usual place" {
+	ours "runc's systemd driver only"
+	m=/mounts/@~1sys~1fs~1cgroup
+	owned_by_none() {
+		cp "$BATS_TEST_DIRNAME/testdata/config.json" "$BUNDLE/config.json"
+		edit '/process/user={"uid":4321,"gid":4321}' "$@"
+		create
+		ok
+		eq "$(delegated 4321)" "" "$*"
+		rt delete "$ID"
+		ok
+	}
+	owned_by_none $m/options='["ro"]'
+	owned_by_none $m/options='["rro"]'
+	owned_by_none $m/options='["rw"]' /linux/namespaces/@cgroup!
+	owned_by_none $m/options='[]' '/linux/namespaces/@cgroup={"type":"cgroup","path":"/proc/self/ns/cgroup"}'
+	owned_by_none $m/options='[]' $m/source:=cgroup2
+	owned_by_none $m/options='[]' $m/destination:=/cgroups
+	owned_by_none $m!
+	clean
+}
+
 @test "delete removes cgroups that the container made below its own" {
 	script 'mkdir -p /sys/fs/cgroup/a/b/c /sys/fs/cgroup/d && echo $$ >/sys/fs/cgroup/a/b/c/cgroup.procs && echo made; sleep 1000' \
 		'/mounts/@~1sys~1fs~1cgroup/options=["rw"]'

@@ -115,6 +115,49 @@ mount_edit() { # DESTINATION TYPE SOURCE OPTION,OPTION
 	clean
 }
 
+@test "recursive options that the kernel refuses: an error, and never less than was asked for" {
+	ours "its steps can be made to fail"
+	mkdir src
+	edit "$(mount_edit /b bind "$T/src" rbind,rro)" "$(mount_edit /m tmpfs tmpfs rnosuid)"
+	rt --debug create --bundle "$BUNDLE" "$ID"
+	ok
+	steps=$stderr
+	rt delete "$ID"
+	ok
+	for what in "set ro recursively on /b" "set nosuid recursively on /m"; do
+		step=$(sed -n "s|^step \([0-9]*\): .*# $what\$|\1|p" <<<"$steps")
+		[ -n "$step" ]
+		for e in ENOSYS EINVAL EPERM; do
+			export MESOC_TEST_FAULT=$step:$e
+			create
+			unset MESOC_TEST_FAULT
+			fails "$what: "
+			clean
+		done
+	done
+}
+
+@test "flags that a user namespace may not clear: kept, and an error where they are to be cleared" {
+	ours "runc 1.1 keeps them in silence"
+	mkdir src
+	mount -t tmpfs -o ro,nosuid,nodev,mode=755 tmpfs src
+	undo "umount $T/src"
+	chmod 755 "$T" "${T%/*}" "${T%/*/*}"
+	mkdir "$BASE/b" "$BASE/c"
+	userns=('/linux/namespaces+={"type":"user"}' '/linux/uidMappings=[{"containerID":0,"hostID":100000,"size":65536}]'
+		'/linux/gidMappings=[{"containerID":0,"hostID":100000,"size":65536}]')
+	in_box "$MI"'mi /b; mi /c' "${userns[@]}" "$(mount_edit /b bind "$T/src" bind)" "$(mount_edit /c bind "$T/src" bind,noexec)"
+	mount_line /b '\[ro,nosuid,nodev,relatime\]'
+	mount_line /c '\[ro,nosuid,nodev,noexec,relatime\]'
+	for options in bind,rw bind,suid rbind,rrw rbind,rdev; do
+		cp "$BATS_TEST_DIRNAME/testdata/config.json" "$BUNDLE/config.json"
+		edit "${userns[@]}" "$(mount_edit /b bind "$T/src" $options)"
+		create
+		fails " on /b: operation not permitted"
+		clean
+	done
+}
+
 @test "options that clear, clear what the source had" {
 	ours "runc 1.1 keeps the source's flags"
 	mkdir -p src/sub

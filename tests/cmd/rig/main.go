@@ -36,6 +36,7 @@ func commands() map[string]command {
 		"leaks":    {"ID STATE DIR  what containers named ID… have left; exit 1 if anything", leaks},
 		"watchdog": {"PROGRAM SECONDS  kill tagged processes of a program that hang", watchdog},
 		"sched":    {"PID  print the scheduling attributes and the I/O priority of a process", sched},
+		"xattr":    {"FILE NAME [VALUE]  print or set an extended attribute", xattr},
 		"idmap":    {"DIR  can a bind mount of DIR be idmapped? exit 1 if not", idmap},
 	}
 }

@@ -1,0 +1,65 @@
+package libcontainer
+
+import (
+	"slices"
+
+	"github.com/mesoc/mesoc/libcontainer/resctrl"
+)
+
+// resctrlTree is where classes of service are.
+func (r *Runtime) resctrlTree() (*resctrl.Tree, error) {
+	if r.resctrl != nil {
+		return r.resctrl, nil
+	}
+	return resctrl.Find()
+}
+
+// decideClass decides on the class of service, and puts on record what is going
+// to be made for it. Without linux.intelRdt nobody looks at resctrl.
+func (c *creation) decideClass() error {
+	if c.spec.Linux == nil || c.spec.Linux.IntelRdt == nil {
+		return nil
+	}
+	tree, err := c.runtime.resctrlTree()
+	if err != nil {
+		return err
+	}
+	if c.class, err = tree.Decide(c.record.ID, c.spec.Linux.IntelRdt); err != nil {
+		return err
+	}
+	c.record.Resctrl = c.class.Makes()
+	return nil
+}
+
+func (c *creation) makeClass() (err error) {
+	if c.class == nil {
+		return nil
+	}
+	made, err := c.class.Make()
+	if err != nil {
+		c.record.Resctrl = made // what else stands there is not ours to undo
+	}
+	return err
+}
+
+// keepClass takes the class of a create that has succeeded off the record if it
+// is to stay when the container goes.
+func (c *creation) keepClass() {
+	if c.class != nil {
+		c.record.Resctrl = slices.DeleteFunc(c.record.Resctrl, c.class.Keeps)
+	}
+}
+
+// removeClass removes what create made of the container's class of service.
+// After a reboot nothing of that is there.
+func (c *container) removeClass() error {
+	if len(c.record.Resctrl) == 0 {
+		return nil
+	}
+	tree, err := c.runtime.resctrlTree()
+	if err != nil {
+		c.runtime.warn("remove the class of service of container %s: %v", c.record.ID, err)
+		return nil // with the mount went what was in it
+	}
+	return tree.Remove(c.record.Resctrl)
+}
