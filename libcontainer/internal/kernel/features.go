@@ -13,10 +13,12 @@ func required() []Feature {
 	return []Feature{
 		{
 			Name: "memfd_create and seals", Since: Version{3, 17}, Required: true, Probe: memfdSeals,
+			Calls:   []string{"memfd_create"},
 			UsedFor: "the program that a container's init runs, which nobody can change any more",
 			Without: nothing,
 		}, {
 			Name: "execveat", Since: Version{3, 19}, Required: true, Probe: execveat,
+			Calls:   []string{"execveat"},
 			UsedFor: "starting init from a descriptor of a protected copy of mesoc's executable",
 			Without: nothing,
 		}, {
@@ -25,30 +27,37 @@ func required() []Feature {
 			Without: nothing + "; the hierarchies of version 1 are not used",
 		}, {
 			Name: "statx", Since: Version{4, 11}, Required: true, Probe: statx,
+			Calls:   []string{"statx"},
 			UsedFor: "looking at mount targets and device nodes through handles",
 			Without: nothing,
 		}, {
 			Name: "device programs on cgroup2", Since: Version{4, 15}, Config: "CGROUP_BPF", Required: true, Probe: deviceProgram,
+			Calls:   []string{"bpf"},
 			UsedFor: "`linux.resources.devices`, and denying all devices but the harmless ones",
 			Without: nothing + ", for it could use every device",
 		}, {
 			Name: "pidfd_send_signal", Since: Version{5, 1}, Required: true, Probe: pidfdSendSignal,
+			Calls:   []string{"pidfd_send_signal"},
 			UsedFor: "signals that cannot reach a process that has the pid of one that ended",
 			Without: "kill and delete refuse to signal",
 		}, {
 			Name: "open_tree, move_mount", Since: Version{5, 2}, Required: true, Probe: mountAPI,
+			Calls:   []string{"open_tree", "move_mount"},
 			UsedFor: "bind mounts and placing all mounts through handles, with no path to race with",
 			Without: nothing,
 		}, {
 			Name: "fsopen, fsmount", Since: Version{5, 2}, Required: true, Probe: fsopen,
+			Calls:   []string{"fsopen", "fsconfig", "fsmount"},
 			UsedFor: "one empty read-only directory that covers every masked directory",
 			Without: "a container with masked paths cannot be made",
 		}, {
 			Name: "clone3", Since: Version{5, 3}, Required: true, Probe: clone3,
+			Calls:   []string{"clone3"},
 			UsedFor: "making init in its namespaces, with its pidfd, in one call",
 			Without: nothing,
 		}, {
 			Name: "pidfd_open", Since: Version{5, 3}, Required: true, Probe: pidfdOpen,
+			Calls:   []string{"pidfd_open"},
 			UsedFor: "a handle on the process that a state file names, checked by its start time",
 			Without: "kill, start and delete cannot find init",
 		}, {
@@ -57,6 +66,7 @@ func required() []Feature {
 			Without: nothing,
 		}, {
 			Name: "openat2", Since: Version{5, 6}, Required: true, Probe: openat2,
+			Calls:   []string{"openat2"},
 			UsedFor: "paths inside a container's root that no symlink can lead out of it",
 			Without: nothing,
 		}, {
@@ -65,10 +75,12 @@ func required() []Feature {
 			Without: nothing,
 		}, {
 			Name: "faccessat2", Since: Version{5, 8}, Required: true, Probe: faccessat2,
+			Calls:   []string{"faccessat2"},
 			UsedFor: "finding the program of a container in its PATH with the rights it will have",
 			Without: nothing,
 		}, {
 			Name: "close_range", Since: Version{5, 9}, Required: true, Probe: closeRange,
+			Calls:   []string{"close_range"},
 			UsedFor: "closing every descriptor before a container's program starts",
 			Without: nothing,
 		}, {
@@ -77,6 +89,7 @@ func required() []Feature {
 			Without: nothing,
 		}, {
 			Name: "mount_setattr", Since: Version{5, 12}, Required: true, Probe: mountSetattr,
+			Calls:   []string{"mount_setattr"},
 			UsedFor: "options of bind mounts, also recursive ones (`rro`), and the protected copy of mesoc's executable",
 			Without: nothing,
 		},

@@ -122,7 +122,13 @@ func mountAPI() (Answer, error) {
 }
 
 func fsopen() (Answer, error) {
-	return verdict(call(unix.SYS_FSOPEN, 0, none), unix.EINVAL)
+	answer, err := Yes, error(nil)
+	for _, nr := range [...]uintptr{unix.SYS_FSOPEN, unix.SYS_FSCONFIG, unix.SYS_FSMOUNT} {
+		if answer == Yes {
+			answer, err = verdict(call(nr, none, none), unix.EINVAL)
+		}
+	}
+	return answer, err
 }
 
 func mountSetattr() (Answer, error) {

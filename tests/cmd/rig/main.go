@@ -37,6 +37,7 @@ func commands() map[string]command {
 		"watchdog": {"PROGRAM SECONDS  kill tagged processes of a program that hang", watchdog},
 		"sched":    {"PID  print the scheduling attributes and the I/O priority of a process", sched},
 		"idmap":    {"DIR  can a bind mount of DIR be idmapped? exit 1 if not", idmap},
+		"without":  {withoutUsage, without},
 	}
 }
 
