@@ -221,4 +221,5 @@ probe_sys_resource() { [ $((0x$(sed -n 's/^CapEff:\t//p' /proc/self/status) >> 2
 probe_apparmor() { [ "$(cat /sys/module/apparmor/parameters/enabled)" = Y ] && command -v apparmor_parser; }
 probe_bfq() { [ -e /sys/fs/cgroup/io.bfq.weight ]; }
 probe_idmap() { "$RIG" idmap "$T"; }
+probe_quota() { mkfs.xfs -V && modprobe loop; }
 probe_hugepages() { [ -d /sys/kernel/mm/hugepages/hugepages-2048kB ]; }

@@ -1,11 +1,15 @@
 package kernel
 
-import "golang.org/x/sys/unix"
+import (
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
 
 // Features is the table: what is required first, then the rest, each in the
 // order of the versions that brought it.
 func Features() []Feature {
-	return append(required(), optional()...)
+	return slices.Concat(required(), optional(), host())
 }
 
 func required() []Feature {
@@ -99,21 +103,29 @@ func required() []Feature {
 func optional() []Feature {
 	return []Feature{
 		{
+			Name: "memory policies", Since: Version{2, 6}, Config: "NUMA", Probe: memoryPolicy(mpolBind),
+			UsedFor: "`linux.memoryPolicy`",
+			Without: "a bundle that asks for one is refused by the kernel",
+		}, {
+			Name: "session keyrings", Since: Version{2, 6}, Config: "KEYS", Probe: keyrings,
+			UsedFor: "a keyring of the container's own instead of the caller's",
+			Without: "there is none to protect",
+		}, {
+			Name: "seccomp filters", Since: Version{3, 17}, Config: "SECCOMP_FILTER", Probe: setModeFilter(0),
+			UsedFor: "`linux.seccomp`",
+			Without: "a bundle that has one is refused by the kernel",
+		}, {
 			Name: "TIOCGPTPEER", Since: Version{4, 13}, Probe: ptyPeer,
 			UsedFor: "opening a container's terminal through its master instead of by a name",
 			Without: "a container with a terminal cannot be made",
 		}, {
+			Name: "seccomp user notification", Since: Version{5, 0}, Config: "SECCOMP_FILTER", Probe: seccompNotify,
+			UsedFor: "`SCMP_ACT_NOTIFY` and `linux.seccomp.listenerPath`",
+			Without: "a bundle that asks for it is refused by the kernel",
+		}, {
 			Name: "cgroup.freeze", Since: Version{5, 2}, Probe: cgroupFile("cgroup.freeze", "cgroup.events"),
 			UsedFor: "telling paused containers, and refusing a frozen cgroup at create",
 			Without: "no container is ever seen as paused",
-		}, {
-			Name: "time namespaces", Since: Version{5, 6}, Config: "TIME_NS", Probe: timeNamespace,
-			UsedFor: "the namespace `time` and `linux.timeOffsets`",
-			Without: "a bundle that asks for them is refused by the kernel",
-		}, {
-			Name: "hugetlb on cgroup2", Since: Version{5, 6}, Config: "CGROUP_HUGETLB", Probe: hugetlb,
-			UsedFor: "`linux.resources.hugepageLimits`",
-			Without: "such a limit is an error that names the controller",
 		}, {
 			Name: "/proc/PID/attr/apparmor", Since: Version{5, 8}, Config: "SECURITY_APPARMOR", Probe: apparmorAttributes,
 			UsedFor: "`process.apparmorProfile`",
@@ -141,6 +153,11 @@ func optional() []Feature {
 		}, {
 			Name: "MPOL_PREFERRED_MANY", Since: Version{5, 15}, Config: "NUMA", Probe: memoryPolicy(mpolPreferredMany),
 			UsedFor: "this mode of `linux.memoryPolicy`",
+			Without: "a bundle that asks for it is refused by the kernel",
+		}, {
+			Name: "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", Since: Version{5, 19}, Config: "SECCOMP_FILTER",
+			Probe:   setModeFilter(unix.SECCOMP_FILTER_FLAG_NEW_LISTENER | unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV),
+			UsedFor: "the flag of that name",
 			Without: "a bundle that asks for it is refused by the kernel",
 		}, {
 			Name: "MFD_NOEXEC_SEAL", Since: Version{6, 3}, Probe: memfdNoexec,

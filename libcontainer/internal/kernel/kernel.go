@@ -28,6 +28,9 @@ type Feature struct {
 	// Config is the kernel option it needs, where a kernel for containers may
 	// well lack it.
 	Config string
+	// Host says that the answer is one about the host, not only its kernel: the
+	// version alone decides nothing.
+	Host bool
 	// Required says that no container can be made without it.
 	Required bool
 	// Calls are the system calls that it consists of, where those are new.
