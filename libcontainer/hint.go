@@ -15,7 +15,11 @@ import (
 // and which kernel has it first. It is empty for every other error. An EPERM
 // has many reasons: it is the call's if the call is forbidden altogether.
 func Hint(err error) string {
-	f, known := kernel.WithCall(failedCall(err))
+	call := failedCall(err)
+	if call == "" {
+		return ""
+	}
+	f, known := kernel.WithCall(call)
 	if !known {
 		return ""
 	}
@@ -26,7 +30,7 @@ func Hint(err error) string {
 		}
 		why = "a sandbox around mesoc forbids it, or rights are missing"
 	}
-	return failedCall(err) + " (Linux " + f.Since.String() + ") is for " + strings.ReplaceAll(f.UsedFor, "`", "") + "; " + why
+	return call + " (Linux " + f.Since.String() + ") is for " + strings.ReplaceAll(f.UsedFor, "`", "") + "; " + why
 }
 
 // failedCall is the system call whose errno an error is, if it is known.

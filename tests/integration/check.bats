@@ -126,11 +126,7 @@ answer() {
 		eq "$(answer "$feature")" "could not tell" "$call"
 	done <<-END
 		openat2 openat2
-		clone3 clone3
 		fsconfig fsopen, fsmount
-		move_mount open_tree, move_mount
-		pidfd_open pidfd_open
-		close_range close_range
 		bpf device programs on cgroup2
 	END
 }
