@@ -20,14 +20,14 @@ answer() {
 	[ ! -e "$ROOT" ]
 	mkdir "$ROOT"
 	eq "$stderr" ""
-	! grep -vE '^(yes {11}|no {12}|could not tell)  [^ ]' "$out_file"
+	eq "$(grep -vE '^(yes {11}|no {12}|could not tell)  [^ ]' "$out_file")" "" "other lines"
 	sed -n 's/^| \([^|]*\) | [0-9][^|]*|.*/\1/p' "$BATS_TEST_DIRNAME/../../docs/kernel-features.md" >names
 	eq "$(wc -l <names)" "$(wc -l <"$out_file")" "lines"
 	while IFS= read -r name; do
 		case $(answer "$name") in yes | no | "could not tell") ;; *) die "no answer for $name: $output" ;; esac
 	done <names
 	# Who lacks something is told what it needs and what becomes of containers.
-	! grep -v '^yes' "$out_file" | grep -vE ': needs Linux [0-9]+\.[0-9]+.*; without it, '
+	eq "$(grep -v '^yes' "$out_file" | grep -vE ': needs Linux [0-9]+\.[0-9]+.*; without it, ')" "" "lines that say too little"
 	clean
 }
 
