@@ -26,19 +26,19 @@ export CGO_ENABLED = 0
 
 BIN := .cache/tests/bin
 SCRIPTS := .ci/run tests/suite $(wildcard contrib/*.sh) tests/setup/debian tests/setup/install tests/native/run \
-	tests/native/go tests/vm/run tests/vm/kernel tests/vm/guest tests/vm/initramfs.sh tests/vm/check tests/vm/all \
+	tests/native/go tests/native/fuzz tests/vm/run tests/vm/kernel tests/vm/guest tests/vm/initramfs.sh tests/vm/check tests/vm/all \
 	tests/bench/peers tests/integration/prepare
 
 # What shellcheck cannot see in bats files: each test is a subshell by design (2030, 2031), lists are split on purpose (2046), and variables
 # and arguments come and go through helpers.bash (2034, 2119, 2120, 2153, 2154).
 BATS_EXCEPT := SC2030,SC2031,SC2034,SC2046,SC2119,SC2120,SC2153,SC2154
 
-.PHONY: help build install uninstall demo setup test test-unit test-root test-vm test-bin bench lint fuzz clean FORCE
+.PHONY: help build install uninstall demo setup test test-unit test-fuzz test-root test-vm test-bin bench lint fuzz clean FORCE
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  Variables: PREFIX DESTDIR, RUNTIME (binary for the suite), KERNELS=\"$(KERNELS)\","
-	@echo "  PEERS=\"crun=/path runc=/path\", REQUIRE=root,cgroup2,... (skips become failures), FUZZTIME."
+	@echo "  PEERS=\"crun=/path runc=/path\", REQUIRE=root,cgroup2,... (skips become failures), FUZZTIME, FUZZTOTAL."
 
 build: mesoc ## the static binary ./mesoc
 
@@ -63,10 +63,13 @@ demo: build ## a busybox container, from create to delete, before your eyes (roo
 setup: ## what all targets need from Debian (root)
 	@tests/setup/install demo lint test vm bench
 
-test: lint test-unit test-root test-vm ## everything; what CI runs
+test: lint test-unit test-fuzz test-root test-vm ## everything; what CI runs
 
 test-unit: ## pure tests and fuzz seeds: seconds, no root
 	tests/native/go --unprivileged
+
+test-fuzz: ## every fuzz target for a second: that it runs, and what is found at once
+	tests/native/fuzz 1s
 
 test-root: build test-bin ## privileged Go tests and the bats suite, natively (root)
 	@tests/setup/install test
@@ -99,13 +102,8 @@ lint: ## gofmt, vet on amd64 and arm64, staticcheck, shellcheck
 	shellcheck $(SCRIPTS)
 	shellcheck -s bats -S warning -e $(BATS_EXCEPT) $(wildcard tests/integration/*.ba*)
 
-fuzz: ## every fuzz target for FUZZTIME (30s) each
-	@for dir in $$(git grep -lE '^func Fuzz' -- '*_test.go' | xargs -n 1 dirname | sort -u); do \
-		for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]*' $$dir/*_test.go | cut -c 6-); do \
-			echo "$$dir $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "./$$dir"; \
-		done; \
-	done
+fuzz: ## every fuzz target for FUZZTIME (30s) each, or all together for FUZZTOTAL
+	tests/native/fuzz $(if $(FUZZTOTAL),--total $(FUZZTOTAL),$(FUZZTIME))
 
 clean: ## what the build and the tests have made; .cache/vm (kernels) stays
 	rm -rf mesoc results .cache/tests .cache/bench .cache/vm/run.*

@@ -34,7 +34,7 @@ type command struct {
 func commands() []*command {
 	return append([]*command{
 		&createCommand, &startCommand, &runCommand, &stateCommand, &listCommand,
-		&killCommand, &deleteCommand, &specCommand, &validateCommand, &featuresCommand,
+		&killCommand, &deleteCommand, &specCommand, &validateCommand, &checkCommand, &featuresCommand,
 	}, unbuiltCommands()...)
 }
 

@@ -8,10 +8,12 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 
 	"github.com/mesoc/mesoc/early"
+	"github.com/mesoc/mesoc/libcontainer"
 	"github.com/mesoc/mesoc/libcontainer/stage"
 )
 
@@ -64,6 +66,9 @@ func (c *call) finish() int {
 	if c.err == nil {
 		c.journal.close()
 		return c.exitCode
+	}
+	if hint := libcontainer.Hint(c.err); hint != "" {
+		c.err = fmt.Errorf("%w [%s]", c.err, hint)
 	}
 	about := record{code: 1}
 	if c.command != nil {

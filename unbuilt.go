@@ -8,7 +8,7 @@ import "fmt"
 func unbuiltCommands() []*command {
 	names := []string{
 		"exec", "ps", "pause", "resume", "update", "events", "checkpoint",
-		"restore", "wait", "stats", "watch", "recover", "check",
+		"restore", "wait", "stats", "watch", "recover",
 	}
 	unbuilt := make([]*command, len(names))
 	for i, name := range names {

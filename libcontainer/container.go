@@ -124,6 +124,10 @@ func (c *container) cgroup() (*cgroup2.Cgroup, error) {
 // end; longer than any orderly end, shorter than an engine's patience.
 const endWait = 10 * time.Second
 
+// exitWait is how long a process may take that was killed with its cgroup and
+// is out of it already: it is all but gone.
+const exitWait = time.Second
+
 // destroy ends all that runs of the container and removes all that was made
 // for it: the one undo, for a create that failed, for delete, for run. What is
 // not there any more is no error. The record goes last, so that what is left
@@ -155,22 +159,48 @@ func (c *container) undo(err error) error {
 func (c *container) endProcesses() error {
 	deadline := time.Now().Add(endWait)
 	fd, err := c.openInit()
-	if err != nil {
+	if errors.Is(err, unix.ESRCH) {
 		return c.removeCgroup(deadline)
+	}
+	if err != nil {
+		return c.endWithoutPidfd(deadline, err)
 	}
 	defer sys.Close(fd)
 	// init may have been moved to another cgroup.
-	_ = sys.PidfdSignal(fd, unix.SIGKILL)
+	signalErr := sys.PidfdSignal(fd, unix.SIGKILL)
 	if err := c.removeCgroup(deadline); err != nil {
 		return err
+	}
+	if signalErr != nil {
+		deadline = time.Now().Add(exitWait)
 	}
 	switch ended, err := sys.PidfdWait(fd, deadline); {
 	case err != nil:
 		return fmt.Errorf("wait for the end of init: %w", err)
-	case !ended:
-		return fmt.Errorf("wait for the end of init: pid %d still runs after SIGKILL", c.record.Pid)
+	case ended:
+		return nil
+	case signalErr != nil:
+		return fmt.Errorf("kill init, which is not in its cgroup: %w", signalErr)
 	}
-	return nil
+	return fmt.Errorf("wait for the end of init: pid %d still runs after SIGKILL", c.record.Pid)
+}
+
+// endWithoutPidfd is endProcesses where no pidfd of init can be had because of
+// err: its cgroup ends without one, and then init must have ended with it.
+func (c *container) endWithoutPidfd(deadline time.Time, err error) error {
+	if err := c.removeCgroup(deadline); err != nil {
+		return err
+	}
+	for deadline = time.Now().Add(exitWait); ; {
+		stat, statErr := sys.ReadStat(c.record.Pid)
+		switch {
+		case errors.Is(statErr, unix.ESRCH), statErr == nil && (stat.Ended() || stat.StartTime != c.record.PidStartTime):
+			return nil
+		case statErr != nil, !time.Now().Before(deadline):
+			return fmt.Errorf("kill init, which is not in its cgroup: %w", err)
+		}
+		time.Sleep(time.Millisecond) // out of its cgroup, and on its way
+	}
 }
 
 // removeCgroup kills what is in the container's cgroup, waits for it until the

@@ -182,7 +182,7 @@ func (c *creation) passSignals(queue signals.Queue, tty *terminal, reap func() (
 		case s == unix.SIGWINCH && tty.attached():
 			tty.resize()
 		default:
-			_ = sys.PidfdSignal(c.child.Pidfd, s) // it may have ended just now
+			_ = c.child.Signal(s) // it may have ended just now
 		}
 	}
 }

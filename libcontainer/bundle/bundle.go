@@ -32,7 +32,7 @@ type Bundle struct {
 	Raw    []byte // config.json as it was read
 	// Warnings are what the spec wants said and not refused: capabilities that
 	// nobody knows, a newer version of the spec, values without a meaning here.
-	Warnings []string
+	Warnings []Problem
 }
 
 // Load reads and validates the bundle in a directory.
@@ -66,7 +66,7 @@ func Load(dir string) (*Bundle, error) {
 
 // Validate finds all problems of a spec that can be seen without looking at
 // the host, in the order of the spec, and what deserves a warning.
-func Validate(spec *specs.Spec) (problems []Problem, warnings []string) {
+func Validate(spec *specs.Spec) (problems, warnings []Problem) {
 	c := checker{}
 	c.spec(spec)
 	return c.problems, c.warnings

@@ -16,31 +16,31 @@ func diagnose(path string, raw []byte) error {
 	if problem != "" {
 		return syntaxError(path, raw, offset, problem)
 	}
-	w := typeWalk{}
-	w.value("", tree, reflect.TypeFor[document]())
+	w := walk(tree)
 	if len(w.problems) == 0 {
 		return nil
 	}
 	return &ValidationError{Path: path, Problems: w.problems}
 }
 
-// UnknownProperties are the JSON pointers of the properties of a config that
-// the spec does not know, in the order of the file. They are ignored, as the
-// spec wants; the command validate shows them, because some are typos.
-func UnknownProperties(raw []byte) []string {
-	tree, _, problem := parseJSON(raw)
-	if problem != "" {
-		return nil
-	}
-	w := typeWalk{}
-	w.value("", tree, reflect.TypeFor[document]())
-	return w.unknown
-}
-
 // typeWalk goes through a JSON text and a Go type together.
 type typeWalk struct {
 	problems []Problem
-	unknown  []string
+	wrong    []*node  // the values of the problems
+	unknown  []string // JSON pointers of the properties that the spec does not know
+}
+
+// walk compares a config with the type that it is decoded to. What it finds is
+// in the order of the file.
+func walk(tree *node) typeWalk {
+	w := typeWalk{}
+	w.value("", tree, reflect.TypeFor[document]())
+	return w
+}
+
+func (w *typeWalk) bad(pointer string, n *node, rule string) {
+	w.problems = append(w.problems, Problem{Pointer: pointer, Rule: rule})
+	w.wrong = append(w.wrong, n)
 }
 
 func (w *typeWalk) value(pointer string, n *node, t reflect.Type) {
@@ -68,7 +68,7 @@ func (w *typeWalk) value(pointer string, n *node, t reflect.Type) {
 	case reflect.String, reflect.Bool:
 	default:
 		if !fits(n.text, t) {
-			w.problems = append(w.problems, Problem{Pointer: pointer, Rule: "expected " + describe(t) + ", found " + n.text})
+			w.bad(pointer, n, "expected "+describe(t)+", found "+n.text)
 		}
 	}
 }
@@ -105,7 +105,7 @@ func (w *typeWalk) mismatch(pointer string, t reflect.Type, n *node) {
 	if pointer == "" {
 		pointer = "/"
 	}
-	w.problems = append(w.problems, Problem{Pointer: pointer, Rule: "expected " + describe(t) + ", found " + n.kind.String()})
+	w.bad(pointer, n, "expected "+describe(t)+", found "+n.kind.String())
 }
 
 func wantedKind(t reflect.Type) nodeKind {

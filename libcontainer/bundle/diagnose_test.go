@@ -152,8 +152,17 @@ func eachValue(pointer string, value any, visit func(pointer string, value any, 
 	}
 }
 
+func unknownProperties(t *testing.T, raw []byte) []string {
+	t.Helper()
+	tree, _, problem := parseJSON(raw)
+	if problem != "" {
+		t.Fatal(problem)
+	}
+	return walk(tree).unknown
+}
+
 func TestUnknownProperties(t *testing.T) {
-	got := UnknownProperties([]byte(`{"ociVersion":"1.0.0","mount":[],"process":{"Cwd":"/","env":[]},
+	got := unknownProperties(t, []byte(`{"ociVersion":"1.0.0","mount":[],"process":{"Cwd":"/","env":[]},
 		"linux":{"resources":{"blockIO":{"weightDevice":[{"major":1,"minr":2}]}},"sysctl":{"x":"y"}},"windows":{"x":1}}`))
 	want := []string{"/mount", "/process/Cwd", "/linux/resources/blockIO/weightDevice/0/minr"}
 	if !slices.Equal(got, want) {

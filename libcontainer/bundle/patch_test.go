@@ -83,9 +83,13 @@ func problemsOf(t testing.TB, raw []byte) (problems, warnings []string) {
 	if err != nil {
 		t.Fatalf("parse %s: %v", raw, err)
 	}
-	list, warnings := Validate(spec)
+	list, warned := Validate(spec)
+	return texts(list), texts(warned)
+}
+
+func texts(list []Problem) (lines []string) {
 	for _, p := range list {
-		problems = append(problems, p.String())
+		lines = append(lines, p.String())
 	}
-	return problems, warnings
+	return lines
 }

@@ -60,7 +60,7 @@ func (e *ValidationError) Unwrap() []error {
 // checker collects problems and warnings.
 type checker struct {
 	problems []Problem
-	warnings []string
+	warnings []Problem
 }
 
 // bad notes a problem. A value is shown as it is in the JSON.
@@ -73,7 +73,7 @@ func (c *checker) failed(pointer, value string, err error) {
 }
 
 func (c *checker) warn(pointer string, value any, rule string) {
-	c.warnings = append(c.warnings, Problem{Pointer: pointer, Value: show(value), Rule: rule}.String())
+	c.warnings = append(c.warnings, Problem{Pointer: pointer, Value: show(value), Rule: rule})
 }
 
 // maxShown is how much of a value is shown.

@@ -155,5 +155,5 @@ func (c *checker) ungrantable(set string, mask uint64, rule string) {
 			names = append(names, name)
 		}
 	}
-	c.warnings = append(c.warnings, "/process/capabilities/"+set+": "+strings.Join(names, ", ")+": "+rule)
+	c.warnings = append(c.warnings, Problem{Pointer: "/process/capabilities/" + set, Value: strings.Join(names, ", "), Rule: rule})
 }

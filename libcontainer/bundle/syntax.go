@@ -60,6 +60,8 @@ type node struct {
 	text  string // of a string, unescaped; of a number, as it is
 	names []string
 	nodes []*node // elements, or members in the order of names
+
+	start, end int // where it stands
 }
 
 // maxDepth bounds the nesting. No config is deeper than a dozen.
@@ -130,6 +132,15 @@ func (p *parser) word() string {
 }
 
 func (p *parser) value(expected string) *node {
+	start := p.skip()
+	n := p.anyValue(expected)
+	if n != nil {
+		n.start, n.end = start, p.pos
+	}
+	return n
+}
+
+func (p *parser) anyValue(expected string) *node {
 	if p.skip() == len(p.raw) {
 		p.fail(expected)
 		return nil

@@ -46,7 +46,7 @@ func openBelow(dir int, name, path string) (*Cgroup, error) {
 	const resolve = unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_XDEV
 	fd, err := sys.Openat2(dir, name, unix.O_RDONLY|unix.O_DIRECTORY, 0, resolve)
 	if err != nil {
-		return nil, fmt.Errorf("open cgroup %s: %w", path, errnoOf(err))
+		return nil, fmt.Errorf("open cgroup %s: %w", path, sys.Called("openat2", errnoOf(err)))
 	}
 	return &Cgroup{fd: fd, path: path}, nil
 }

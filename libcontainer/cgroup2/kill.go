@@ -121,7 +121,7 @@ func (c *Cgroup) signal(pids []int, sig unix.Signal) error {
 			pidfds[pid] = fd
 		case unix.ESRCH: // ended
 		default:
-			return fmt.Errorf("send %s to cgroup %s: open pidfd of %d: %w", unix.SignalName(sig), c.path, pid, errnoOf(err))
+			return fmt.Errorf("send %s to cgroup %s: open pidfd of %d: %w", unix.SignalName(sig), c.path, pid, sys.Called("pidfd_open", errnoOf(err)))
 		}
 	}
 	still, err := c.Processes()
@@ -134,7 +134,7 @@ func (c *Cgroup) signal(pids []int, sig unix.Signal) error {
 			continue
 		}
 		if err := sys.PidfdSignal(fd, sig); err != nil && errnoOf(err) != unix.ESRCH {
-			return fmt.Errorf("send %s to pid %d of cgroup %s: %w", unix.SignalName(sig), pid, c.path, errnoOf(err))
+			return fmt.Errorf("send %s to pid %d of cgroup %s: %w", unix.SignalName(sig), pid, c.path, err)
 		}
 	}
 	return nil

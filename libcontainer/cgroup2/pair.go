@@ -205,7 +205,7 @@ func (p *Pair) Filter(program devices.Program) error {
 		err = devices.Attach(p.Container.fd, program)
 	}
 	if err != nil {
-		return fmt.Errorf("filter devices of cgroup %s: %w", p.Container.path, err)
+		return fmt.Errorf("filter devices of cgroup %s: %w", p.Container.path, sys.Called("bpf", err))
 	}
 	return nil
 }

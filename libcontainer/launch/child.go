@@ -85,9 +85,10 @@ func ReadReport(conn int) (step int, errno unix.Errno, err error) {
 func (c *Child) stepError(index uint32, errno unix.Errno) error {
 	if index >= program.BeforeExec {
 		i := int(index - program.BeforeExec)
-		return &StepError{Step: -1, What: c.prologue.What(i), Errno: errno}
+		return &StepError{Step: -1, What: c.prologue.What(i), Call: c.prologue.CallName(i), Errno: errno}
 	}
-	return &StepError{Step: int(index), What: c.program.What(int(index)), Errno: errno}
+	i := int(index)
+	return &StepError{Step: i, What: c.program.What(i), Call: c.program.CallName(i), Errno: errno}
 }
 
 // follow takes note that another process goes on with the program. It is our
@@ -116,8 +117,19 @@ func (c *Child) Kill() {
 	if c.Pidfd < 0 {
 		return
 	}
-	_ = sys.PidfdSignal(c.Pidfd, unix.SIGKILL)
+	_ = c.Signal(unix.SIGKILL)
 	_, _ = c.Wait()
+}
+
+// Signal sends a signal to the child, while nobody reaps it. ESRCH says that it
+// has been reaped.
+func (c *Child) Signal(sig unix.Signal) error {
+	err := sys.PidfdSignal(c.Pidfd, sig)
+	if (errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM)) && sys.IsChild(c.Pidfd) {
+		// Until it is reaped its number is nobody else's.
+		return unix.Kill(c.Pid, sig)
+	}
+	return err
 }
 
 // Wait waits for the child to end and reaps it.

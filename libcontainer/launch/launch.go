@@ -62,6 +62,7 @@ type Child struct {
 type StepError struct {
 	Step  int
 	What  string
+	Call  string // the system call, if it is one
 	Errno unix.Errno
 }
 
@@ -203,8 +204,6 @@ func (c *Child) clone(s *Spec) error {
 // explainClone says what the kernel's answer to clone3 means here.
 func explainClone(err error, s *Spec) error {
 	switch {
-	case errors.Is(err, unix.ENOSYS):
-		return fmt.Errorf("clone3 is not supported (Linux 5.7 has all of it that is needed): %w", err)
 	case errors.Is(err, unix.EAGAIN) && s.Cgroup >= 0:
 		return fmt.Errorf("a limit on processes (pids.max or RLIMIT_NPROC) forbids one more: %w", err)
 	case errors.Is(err, unix.EBUSY) && s.Cgroup >= 0:
@@ -212,7 +211,7 @@ func explainClone(err error, s *Spec) error {
 	case errors.Is(err, unix.ENOSPC):
 		return fmt.Errorf("a limit on namespaces (/proc/sys/user/max_*_namespaces) is reached: %w", err)
 	}
-	return err
+	return sys.Called("clone3", err)
 }
 
 // inPidNamespace calls f with children of this thread born into the namespace,

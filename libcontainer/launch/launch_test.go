@@ -136,7 +136,7 @@ func TestStepFailsBeforeExec(t *testing.T) {
 	s := spec(holder())
 	s.Inputs = map[string]int{"other": closed}
 	c := start(t, s)
-	failed(t, c, StepError{Step: -1, What: "hand descriptor 9999 over", Errno: unix.EBADF})
+	failed(t, c, StepError{Step: -1, What: "hand descriptor 9999 over", Call: "fcntl", Errno: unix.EBADF})
 	if status, err := c.Wait(); err != nil || status.Code != stage.ExitFailed {
 		t.Errorf("Wait: %+v, %v", status, err)
 	}
@@ -148,7 +148,7 @@ func TestStepFailsInStage(t *testing.T) {
 		b.Call("open the gates of dawn", unix.SYS_OPENAT, program.Const(unix.AT_FDCWD), b.String("/no/such").Arg(), program.Const(0))
 	})))
 	heard(t, c, 7)
-	failed(t, c, StepError{Step: 1, What: "open the gates of dawn", Errno: unix.ENOENT})
+	failed(t, c, StepError{Step: 1, What: "open the gates of dawn", Call: "openat", Errno: unix.ENOENT})
 	if !errors.Is(&StepError{Errno: unix.ENOENT}, fs.ErrNotExist) {
 		t.Error("ENOENT of a step is not fs.ErrNotExist")
 	}
@@ -168,7 +168,7 @@ func TestExecFails(t *testing.T) {
 	c := start(t, spec(write(func(b *program.Builder, _ program.Cell) {
 		b.Call(`exec "/no/such"`, unix.SYS_EXECVE, b.String("/no/such").Arg(), b.Vector([]string{"x"}).Arg(), b.Vector(nil).Arg())
 	})))
-	failed(t, c, StepError{Step: 0, What: `exec "/no/such"`, Errno: unix.ENOENT})
+	failed(t, c, StepError{Step: 0, What: `exec "/no/such"`, Call: "execve", Errno: unix.ENOENT})
 }
 
 func TestFault(t *testing.T) {
@@ -184,7 +184,7 @@ func TestFault(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		failed(t, c, StepError{Step: step, What: what, Errno: unix.EDQUOT})
+		failed(t, c, StepError{Step: step, What: what, Call: s.Program.CallName(step), Errno: unix.EDQUOT})
 	}
 	s := spec(holder())
 	s.Fault = &program.Fault{Step: 99, Errno: unix.EIO}

@@ -60,9 +60,9 @@ func TestNext(t *testing.T) {
 	sys.Close(e.FD)
 
 	say(t, theirs, message(1, uint32(unix.EPERM)), theirs)
-	failed(t, c, StepError{Step: 1, What: "stage 1", Errno: unix.EPERM})
+	failed(t, c, StepError{Step: 1, What: "stage 1", Call: "getpid", Errno: unix.EPERM})
 	say(t, theirs, message(program.BeforeExec, uint32(unix.EPERM)))
-	failed(t, c, StepError{Step: -1, What: "prologue 0", Errno: unix.EPERM})
+	failed(t, c, StepError{Step: -1, What: "prologue 0", Call: "getpid", Errno: unix.EPERM})
 	// What no program has must not be taken for a step of it, nor end us.
 	say(t, theirs, message(77, uint32(unix.EPERM)))
 	failed(t, c, StepError{Step: 77, Errno: unix.EPERM})

@@ -198,6 +198,15 @@ func (p *Program) What(i int) string {
 	return p.ops[i].What
 }
 
+// CallName is the system call that operation i makes, or is empty if it makes
+// none.
+func (p *Program) CallName(i int) string {
+	if i < 0 || i >= len(p.ops) || p.ops[i].kind != Call {
+		return ""
+	}
+	return syscallName(p.ops[i].nr)
+}
+
 // Inputs are the names of the cells that Encode fills in.
 func (p *Program) Inputs() map[string]Cell { return p.inputs }
 

@@ -20,6 +20,7 @@ setup() {
 	BUNDLE=$T/bundle
 	BASE=$BUNDLE/rootfs
 	N=0
+	BEFORE=()
 	UNDO=()
 	# Everything that a test starts inherits it: teardown looks for it.
 	export MESOC_SUITE_TAG=$ID
@@ -77,14 +78,14 @@ undo() { UNDO+=("$1"); }
 # What rt sets.
 status=0 output='' stderr='' out_file=''
 
-# rt runs the runtime. Output goes to files, because a created container keeps
+# rt runs the runtime, by way of the command in BEFORE if there is one. Output goes to files, because a created container keeps
 # the descriptors it was given: a pipe would never end. One that hangs is ended
 # by the suite's watchdog, see setup_suite.bash.
 rt() {
 	status=0
 	N=$((N + 1))
 	out_file=$T/stdout.$N
-	"$RUNTIME" --root "$ROOT" "$@" >"$out_file" 2>"$T/stderr.$N" <"${STDIN:-/dev/null}" 3>&- 4>&- || status=$?
+	"${BEFORE[@]}" "$RUNTIME" --root "$ROOT" "$@" >"$out_file" 2>"$T/stderr.$N" <"${STDIN:-/dev/null}" 3>&- 4>&- || status=$?
 	slurp output "$out_file"
 	slurp stderr "$T/stderr.$N"
 }
@@ -220,4 +221,5 @@ probe_sys_resource() { [ $((0x$(sed -n 's/^CapEff:\t//p' /proc/self/status) >> 2
 probe_apparmor() { [ "$(cat /sys/module/apparmor/parameters/enabled)" = Y ] && command -v apparmor_parser; }
 probe_bfq() { [ -e /sys/fs/cgroup/io.bfq.weight ]; }
 probe_idmap() { "$RIG" idmap "$T"; }
+probe_quota() { mkfs.xfs -V && modprobe loop; }
 probe_hugepages() { [ -d /sys/kernel/mm/hugepages/hugepages-2048kB ]; }

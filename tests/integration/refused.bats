@@ -6,7 +6,7 @@ load helpers
 setup_test() { ours "others have other gaps"; }
 
 @test "commands that are not built: an error with their name, for --help too" {
-	for c in ps pause resume update events checkpoint restore wait stats watch recover check; do
+	for c in ps pause resume update events checkpoint restore wait stats watch recover; do
 		rt $c "$ID"
 		fails "$c: not supported yet"
 		rt $c --help

@@ -46,7 +46,7 @@ setup_test() { ours "a command of its own"; }
 	edit /process/args=3 '/mounts={}' '/root/readonly="x"'
 	rt validate --bundle "$BUNDLE"
 	fails
-	for p in /process/args /mounts /root/readonly; do has "$output$stderr" "$p: expected"; done
+	for p in "/process/args: 3" "/mounts: {}" '/root/readonly: "x"'; do has "$output" "$p: expected"; done
 }
 
 @test "validate: no config.json" {
@@ -74,4 +74,56 @@ setup_test() { ours "a command of its own"; }
 	case $(stat -c %A "${RUNTIME%/*}") in *x) ;; *) skip "${RUNTIME%/*} is not open to others" ;; esac
 	run -0 setpriv --reuid 65534 --regid 65534 --clear-groups "$RUNTIME" validate --bundle "$BUNDLE"
 	eq "$output" ""
+}
+
+@test "validate: goes on behind a value of a wrong type, and shows every value" {
+	edit /process/args=3 /process/cwd:=tmp '/linux/namespaces+={"type":"netwrok"}' /linux/resources/blockIO/leafWeight=500 \
+		'/linux/resources/memory={"limit":"1G"}'
+	rt validate --bundle "$BUNDLE"
+	fails "5 problem(s)"
+	lines "/process/args: 3: expected an array of strings, found a number" \
+		'/process/cwd: "tmp": must be an absolute path' \
+		'/linux/resources/memory/limit: "1G": expected a whole number from -9223372036854775808 to 9223372036854775807, found a string'
+	matches "$output" '/linux/namespaces/[0-9]/type: "netwrok": unknown kind of namespace'
+	matches "$output" '/linux/resources/blockIO/leafWeight: 500: has no equivalent'
+	local text=$output i pointers=()
+	rt validate --format json --bundle "$BUNDLE"
+	fails "5 problem(s)"
+	for i in 0 1 2 3 4; do pointers+=("/$i/pointer" "/$i/value" "/$i/rule"); done
+	eq "$("$RIG" get "$out_file" "${pointers[@]}" | paste -d '|' - - - | sed 's/|/: /; s/|/: /')" "$text"
+}
+
+@test "validate: unknown properties are warnings, of a bad bundle too" {
+	edit '/mount=[]' '/process/Cwd="/x"' /linux/rootfsPropagatoin:=private
+	rt validate --bundle "$BUNDLE"
+	ok
+	eq "$output" ""
+	eq "$stderr" 'warning: /linux/rootfsPropagatoin: "private": unknown property: ignored
+warning: /mount: []: unknown property: ignored
+warning: /process/Cwd: "/x": unknown property: ignored'
+	rt validate --format json --bundle "$BUNDLE"
+	ok
+	eq "$stderr" ""
+	eq "$("$RIG" get "$out_file" /2/pointer /2/value /2/warning /0/pointer)" $'/process/Cwd\n"/x"\ntrue\n/linux/rootfsPropagatoin'
+	edit /process/cwd:=tmp
+	rt validate --bundle "$BUNDLE"
+	fails "1 problem(s)" "warning: /mount: []: unknown property: ignored"
+	lines '/process/cwd: "tmp": must be an absolute path'
+	rt validate --format json --bundle "$BUNDLE"
+	fails "1 problem(s)"
+	eq "$("$RIG" get "$out_file" /0/pointer /3/pointer /3/warning)" $'/process/cwd\n/process/Cwd\ntrue'
+	# Who only runs it does as the specification says.
+	edit /process/cwd:=/
+	in_box "true"
+	eq "$stderr" ""
+}
+
+@test "validate: no JSON, in JSON" {
+	echo '{"a": }' >"$BUNDLE/config.json"
+	rt validate --bundle "$BUNDLE"
+	fails 'parse ' 'line 1, column 7: expected a value'
+	eq "$output" ""
+	rt validate --format json --bundle "$BUNDLE"
+	fails "1 problem(s)"
+	eq "$("$RIG" get "$out_file" /0/pointer /0/rule)" $'\nline 1, column 7: expected a value, found "}"'
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"runtime"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -14,26 +15,6 @@ import (
 // cgroup2 asks whether the kernel has the file system, mounted or not.
 func cgroup2() (Answer, error) {
 	return fileHas("/proc/filesystems", "cgroup2")
-}
-
-// hugetlb asks for the controller. A cgroup2 mount lists it unless version 1
-// has it; /proc/cgroups has both, and comes second because newer kernels log
-// who reads it.
-func hugetlb() (Answer, error) {
-	for _, mount := range cgroupMounts() {
-		if answer, _ := fileHas(mount+"/cgroup.controllers", "hugetlb"); answer == Yes {
-			return Yes, nil
-		}
-	}
-	// It was version 1's alone before, and is listed all the same.
-	running, err := Running()
-	if err != nil {
-		return CouldNotTell, err
-	}
-	if running.Before(Version{5, 6}) {
-		return No, nil
-	}
-	return fileHas("/proc/cgroups", "hugetlb")
 }
 
 // fileHas looks for a word in a file of the kernel's.
@@ -51,16 +32,27 @@ func fileHas(path, word string) (Answer, error) {
 	return No, nil
 }
 
-// cgroupMounts are the places where cgroup2 usually is, if it is there.
-func cgroupMounts() []string {
-	var mounts []string
-	for _, mount := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
-		var st unix.Statfs_t
-		if unix.Statfs(mount, &st) == nil && st.Type == unix.CGROUP2_SUPER_MAGIC {
-			mounts = append(mounts, mount)
+// cgroupMounts are the places where cgroup2 is: the usual ones, or those in the
+// table of mounts that nothing covers.
+func cgroupMounts() ([]string, error) {
+	mounts := cgroup2Only("/sys/fs/cgroup", "/sys/fs/cgroup/unified")
+	if len(mounts) > 0 {
+		return mounts, nil
+	}
+	table, err := sys.Mounts()
+	for _, m := range table {
+		if m.Type == "cgroup2" {
+			mounts = append(mounts, m.Path)
 		}
 	}
-	return mounts
+	return cgroup2Only(mounts...), err
+}
+
+func cgroup2Only(paths ...string) []string {
+	return slices.DeleteFunc(paths, func(path string) bool {
+		var st unix.Statfs_t
+		return unix.Statfs(path, &st) != nil || st.Type != unix.CGROUP2_SUPER_MAGIC
+	})
 }
 
 // cgroupFile looks for a file in a cgroup that is not the root of the
@@ -68,12 +60,13 @@ func cgroupMounts() []string {
 // controller that is not enabled there.
 func cgroupFile(name, beside string) func() (Answer, error) {
 	return func() (Answer, error) {
-		for _, mount := range cgroupMounts() {
+		mounts, err := cgroupMounts()
+		for _, mount := range mounts {
 			if answer := cgroupFileBelow(mount, name, beside); answer != CouldNotTell {
 				return answer, nil
 			}
 		}
-		return CouldNotTell, errors.New("look for " + name + ": there is no cgroup to look in that has " + beside)
+		return CouldNotTell, errors.Join(errors.New("look for "+name+": there is no cgroup to look in that has "+beside), err)
 	}
 }
 

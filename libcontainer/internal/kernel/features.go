@@ -1,11 +1,15 @@
 package kernel
 
-import "golang.org/x/sys/unix"
+import (
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
 
 // Features is the table: what is required first, then the rest, each in the
 // order of the versions that brought it.
 func Features() []Feature {
-	return append(required(), optional()...)
+	return slices.Concat(required(), optional(), host())
 }
 
 func required() []Feature {
@@ -13,10 +17,12 @@ func required() []Feature {
 	return []Feature{
 		{
 			Name: "memfd_create and seals", Since: Version{3, 17}, Required: true, Probe: memfdSeals,
+			Calls:   []string{"memfd_create"},
 			UsedFor: "the program that a container's init runs, which nobody can change any more",
 			Without: nothing,
 		}, {
 			Name: "execveat", Since: Version{3, 19}, Required: true, Probe: execveat,
+			Calls:   []string{"execveat"},
 			UsedFor: "starting init from a descriptor of a protected copy of mesoc's executable",
 			Without: nothing,
 		}, {
@@ -25,30 +31,37 @@ func required() []Feature {
 			Without: nothing + "; the hierarchies of version 1 are not used",
 		}, {
 			Name: "statx", Since: Version{4, 11}, Required: true, Probe: statx,
+			Calls:   []string{"statx"},
 			UsedFor: "looking at mount targets and device nodes through handles",
 			Without: nothing,
 		}, {
 			Name: "device programs on cgroup2", Since: Version{4, 15}, Config: "CGROUP_BPF", Required: true, Probe: deviceProgram,
+			Calls:   []string{"bpf"},
 			UsedFor: "`linux.resources.devices`, and denying all devices but the harmless ones",
 			Without: nothing + ", for it could use every device",
 		}, {
 			Name: "pidfd_send_signal", Since: Version{5, 1}, Required: true, Probe: pidfdSendSignal,
+			Calls:   []string{"pidfd_send_signal"},
 			UsedFor: "signals that cannot reach a process that has the pid of one that ended",
 			Without: "kill and delete refuse to signal",
 		}, {
 			Name: "open_tree, move_mount", Since: Version{5, 2}, Required: true, Probe: mountAPI,
+			Calls:   []string{"open_tree", "move_mount"},
 			UsedFor: "bind mounts and placing all mounts through handles, with no path to race with",
 			Without: nothing,
 		}, {
 			Name: "fsopen, fsmount", Since: Version{5, 2}, Required: true, Probe: fsopen,
+			Calls:   []string{"fsopen", "fsconfig", "fsmount"},
 			UsedFor: "one empty read-only directory that covers every masked directory",
 			Without: "a container with masked paths cannot be made",
 		}, {
 			Name: "clone3", Since: Version{5, 3}, Required: true, Probe: clone3,
+			Calls:   []string{"clone3"},
 			UsedFor: "making init in its namespaces, with its pidfd, in one call",
 			Without: nothing,
 		}, {
 			Name: "pidfd_open", Since: Version{5, 3}, Required: true, Probe: pidfdOpen,
+			Calls:   []string{"pidfd_open"},
 			UsedFor: "a handle on the process that a state file names, checked by its start time",
 			Without: "kill, start and delete cannot find init",
 		}, {
@@ -57,6 +70,7 @@ func required() []Feature {
 			Without: nothing,
 		}, {
 			Name: "openat2", Since: Version{5, 6}, Required: true, Probe: openat2,
+			Calls:   []string{"openat2"},
 			UsedFor: "paths inside a container's root that no symlink can lead out of it",
 			Without: nothing,
 		}, {
@@ -65,10 +79,12 @@ func required() []Feature {
 			Without: nothing,
 		}, {
 			Name: "faccessat2", Since: Version{5, 8}, Required: true, Probe: faccessat2,
+			Calls:   []string{"faccessat2"},
 			UsedFor: "finding the program of a container in its PATH with the rights it will have",
 			Without: nothing,
 		}, {
 			Name: "close_range", Since: Version{5, 9}, Required: true, Probe: closeRange,
+			Calls:   []string{"close_range"},
 			UsedFor: "closing every descriptor before a container's program starts",
 			Without: nothing,
 		}, {
@@ -77,6 +93,7 @@ func required() []Feature {
 			Without: nothing,
 		}, {
 			Name: "mount_setattr", Since: Version{5, 12}, Required: true, Probe: mountSetattr,
+			Calls:   []string{"mount_setattr"},
 			UsedFor: "options of bind mounts, also recursive ones (`rro`), and the protected copy of mesoc's executable",
 			Without: nothing,
 		},
@@ -86,21 +103,29 @@ func required() []Feature {
 func optional() []Feature {
 	return []Feature{
 		{
+			Name: "memory policies", Since: Version{2, 6}, Config: "NUMA", Probe: memoryPolicy(mpolBind),
+			UsedFor: "`linux.memoryPolicy`",
+			Without: "a bundle that asks for one is refused by the kernel",
+		}, {
+			Name: "session keyrings", Since: Version{2, 6}, Config: "KEYS", Probe: keyrings,
+			UsedFor: "a keyring of the container's own instead of the caller's",
+			Without: "there is none to protect",
+		}, {
+			Name: "seccomp filters", Since: Version{3, 17}, Config: "SECCOMP_FILTER", Probe: setModeFilter(0),
+			UsedFor: "`linux.seccomp`",
+			Without: "a bundle that has one is refused by the kernel",
+		}, {
 			Name: "TIOCGPTPEER", Since: Version{4, 13}, Probe: ptyPeer,
 			UsedFor: "opening a container's terminal through its master instead of by a name",
 			Without: "a container with a terminal cannot be made",
 		}, {
+			Name: "seccomp user notification", Since: Version{5, 0}, Config: "SECCOMP_FILTER", Probe: seccompNotify,
+			UsedFor: "`SCMP_ACT_NOTIFY` and `linux.seccomp.listenerPath`",
+			Without: "a bundle that asks for it is refused by the kernel",
+		}, {
 			Name: "cgroup.freeze", Since: Version{5, 2}, Probe: cgroupFile("cgroup.freeze", "cgroup.events"),
 			UsedFor: "telling paused containers, and refusing a frozen cgroup at create",
 			Without: "no container is ever seen as paused",
-		}, {
-			Name: "time namespaces", Since: Version{5, 6}, Config: "TIME_NS", Probe: timeNamespace,
-			UsedFor: "the namespace `time` and `linux.timeOffsets`",
-			Without: "a bundle that asks for them is refused by the kernel",
-		}, {
-			Name: "hugetlb on cgroup2", Since: Version{5, 6}, Config: "CGROUP_HUGETLB", Probe: hugetlb,
-			UsedFor: "`linux.resources.hugepageLimits`",
-			Without: "such a limit is an error that names the controller",
 		}, {
 			Name: "/proc/PID/attr/apparmor", Since: Version{5, 8}, Config: "SECURITY_APPARMOR", Probe: apparmorAttributes,
 			UsedFor: "`process.apparmorProfile`",
@@ -128,6 +153,11 @@ func optional() []Feature {
 		}, {
 			Name: "MPOL_PREFERRED_MANY", Since: Version{5, 15}, Config: "NUMA", Probe: memoryPolicy(mpolPreferredMany),
 			UsedFor: "this mode of `linux.memoryPolicy`",
+			Without: "a bundle that asks for it is refused by the kernel",
+		}, {
+			Name: "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", Since: Version{5, 19}, Config: "SECCOMP_FILTER",
+			Probe:   setModeFilter(unix.SECCOMP_FILTER_FLAG_NEW_LISTENER | unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV),
+			UsedFor: "the flag of that name",
 			Without: "a bundle that asks for it is refused by the kernel",
 		}, {
 			Name: "MFD_NOEXEC_SEAL", Since: Version{6, 3}, Probe: memfdNoexec,

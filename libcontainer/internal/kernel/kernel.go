@@ -10,6 +10,7 @@ package kernel
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,8 +28,13 @@ type Feature struct {
 	// Config is the kernel option it needs, where a kernel for containers may
 	// well lack it.
 	Config string
+	// Host says that the answer is one about the host, not only its kernel: the
+	// version alone decides nothing.
+	Host bool
 	// Required says that no container can be made without it.
 	Required bool
+	// Calls are the system calls that it consists of, where those are new.
+	Calls []string
 	// UsedFor and Without complete "used for …" and "without it, …".
 	UsedFor, Without string
 	// Probe finds out whether this kernel has it. The error says why it could
@@ -81,6 +87,16 @@ func Minimum() Version {
 		}
 	}
 	return minimum
+}
+
+// WithCall finds the feature that a system call belongs to.
+func WithCall(name string) (Feature, bool) {
+	for _, f := range Features() {
+		if slices.Contains(f.Calls, name) {
+			return f, true
+		}
+	}
+	return Feature{}, false
 }
 
 // Running is the version of the kernel that runs. Distributions put features

@@ -46,12 +46,13 @@ func markdown() []byte {
 
 mesoc needs Linux %s or later, on amd64 or arm64, with cgroup2 mounted. There is
 no slower way round what is required: it is what makes a container's start safe
-and quick. What is optional is only missed by bundles that ask for it, or has a
+and quick. A system call that is missing or forbidden is an error that names it,
+its use and the first kernel that has it. What is optional is only missed by bundles that ask for it, or has a
 replacement.
 
 Distributions bring features to older kernels, so mesoc looks for the feature
 itself and not for the version. A sandbox around mesoc can hide features that the
-kernel has.
+kernel has. The command check says what there is on a host.
 
 ## Required
 
@@ -59,6 +60,8 @@ kernel has.
 	table(&b, required())
 	fmt.Fprint(&b, "\n## Optional\n\n")
 	table(&b, optional())
+	fmt.Fprint(&b, "\n## The host\n\nThese depend on how the host is set up, too.\n\n")
+	table(&b, host())
 	return b.Bytes()
 }
 
@@ -75,9 +78,9 @@ func table(b *bytes.Buffer, features []Feature) {
 
 func TestTableIsWhole(t *testing.T) {
 	names := map[string]bool{}
-	for _, list := range [][]Feature{required(), optional()} {
+	for _, list := range [][]Feature{required(), optional(), namespaces(), controllers()[:7]} {
 		for i, f := range list {
-			if f.Name == "" || f.UsedFor == "" || f.Without == "" || f.Probe == nil || f.Since.Major < 3 {
+			if f.Name == "" || f.UsedFor == "" || f.Without == "" || f.Probe == nil || f.Since.Major < 2 {
 				t.Errorf("%q is not whole: %+v", f.Name, f)
 			}
 			if names[f.Name] {
@@ -95,7 +98,7 @@ func TestTableIsWhole(t *testing.T) {
 		}
 	}
 	for i, f := range Features() {
-		if want := i < len(required()); f.Required != want {
+		if want := i < len(required()); f.Required != want && !f.Host {
 			t.Errorf("%s: required is %v in a list where it is %v", f.Name, f.Required, want)
 		}
 	}
@@ -118,7 +121,7 @@ func TestProbesAgreeWithTheVersion(t *testing.T) {
 			t.Errorf("%s: %s, but the reason is %v", f.Name, answer, err)
 		}
 		switch {
-		case answer == No && !running.Before(f.Since) && f.Config == "":
+		case answer == No && !running.Before(f.Since) && f.Config == "" && !f.Host:
 			t.Errorf("%s: Linux %s should have it", f.Name, running)
 		case answer == Yes && running.Before(f.Since):
 			t.Errorf("%s: Linux %s should not have it", f.Name, running)
@@ -185,7 +188,7 @@ func TestProbesWithoutRights(t *testing.T) {
 		couldNot := 0
 		for _, f := range Features() {
 			answer, err := f.Probe()
-			if answer == No && !running.Before(f.Since) && f.Config == "" {
+			if answer == No && !running.Before(f.Since) && f.Config == "" && !f.Host {
 				t.Errorf("%s: %s, %v", f.Name, answer, err)
 			}
 			if answer == CouldNotTell {

@@ -122,7 +122,13 @@ func mountAPI() (Answer, error) {
 }
 
 func fsopen() (Answer, error) {
-	return verdict(call(unix.SYS_FSOPEN, 0, none), unix.EINVAL)
+	answer, err := Yes, error(nil)
+	for _, nr := range [...]uintptr{unix.SYS_FSOPEN, unix.SYS_FSCONFIG, unix.SYS_FSMOUNT} {
+		if answer == Yes {
+			answer, err = verdict(call(nr, none, none), unix.EINVAL)
+		}
+	}
+	return answer, err
 }
 
 func mountSetattr() (Answer, error) {
@@ -207,9 +213,22 @@ func ptyPeer() (Answer, error) {
 	return verdict(err, unix.EIO)
 }
 
-func timeNamespace() (Answer, error) {
-	err := unix.Access("/proc/self/ns/time", unix.F_OK)
-	if err == unix.ENOENT && unix.Access("/proc/self/ns/mnt", unix.F_OK) == nil {
+// setModeFilter asks for a filter with flags and without a program, which is a
+// wrong address to a kernel that knows the flags.
+func setModeFilter(flags uintptr) func() (Answer, error) {
+	return func() (Answer, error) {
+		err := call(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, 0)
+		if err == unix.EINVAL {
+			return No, nil
+		}
+		return verdict(err, unix.EFAULT)
+	}
+}
+
+func seccompNotify() (Answer, error) {
+	var sizes [3]uint16
+	err := call(unix.SYS_SECCOMP, unix.SECCOMP_GET_NOTIF_SIZES, 0, uintptr(unsafe.Pointer(&sizes)))
+	if err == unix.EINVAL {
 		return No, nil
 	}
 	return verdict(err)
@@ -252,4 +271,8 @@ func memoryPolicy(mode uintptr) func() (Answer, error) {
 		}
 		return verdict(err)
 	}
+}
+
+func keyrings() (Answer, error) {
+	return verdict(call(unix.SYS_KEYCTL, 1<<30), unix.EOPNOTSUPP) // no such operation
 }

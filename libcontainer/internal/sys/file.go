@@ -43,7 +43,7 @@ func Openat2(dirfd int, path string, flags int, mode uint32, resolve uint64) (in
 		case err == unix.EINTR:
 		case err == unix.EAGAIN && try < openat2Tries:
 		default:
-			return -1, fail("open", path, err)
+			return -1, fail("open", path, Called("openat2", err))
 		}
 	}
 }

@@ -323,3 +323,31 @@ func TestMemfdExecutable(t *testing.T) {
 		t.Errorf("execute what is no executable: got %v, want EACCES", err)
 	}
 }
+
+// FuzzDirents reads records as a broken file system might give them.
+func FuzzDirents(f *testing.F) {
+	buf := make([]byte, 4096)
+	fd, err := Openat(CWD, ".", unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		f.Fatal(err)
+	}
+	n, err := unix.Getdents(fd, buf)
+	Close(fd)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(buf[:n])
+	f.Add(buf[:n-1])
+	f.Fuzz(func(t *testing.T, records []byte) {
+		total := 0
+		for _, e := range appendDirents(nil, records) {
+			if e.Name == "." || e.Name == ".." || strings.IndexByte(e.Name, 0) >= 0 {
+				t.Errorf("the name %q", e.Name)
+			}
+			total += len(e.Name)
+		}
+		if total > len(records) {
+			t.Errorf("%d bytes of names from %d", total, len(records))
+		}
+	})
+}

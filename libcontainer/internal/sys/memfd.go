@@ -28,7 +28,7 @@ func sealedMemfd(name string, data []byte, exec int) (int, error) {
 		fd, err = unix.MemfdCreate(name, flags)
 	}
 	if err != nil {
-		return -1, fail("create memfd", name, err)
+		return -1, fail("create memfd", name, Called("memfd_create", err))
 	}
 	if err := Write(fd, data); err != nil {
 		Close(fd)

@@ -43,7 +43,7 @@ func OpenProcess(p Process) (pidfd int, err error) {
 func PidfdOpen(pid int) (int, error) {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
-		return -1, fail("open process", strconv.Itoa(pid), err)
+		return -1, fail("open process", strconv.Itoa(pid), Called("pidfd_open", err))
 	}
 	return fd, nil
 }
@@ -51,7 +51,7 @@ func PidfdOpen(pid int) (int, error) {
 // PidfdSignal sends sig to the process, and to nobody else whatever became of
 // its pid. ESRCH says that it has ended and been reaped.
 func PidfdSignal(pidfd int, sig unix.Signal) error {
-	return unix.PidfdSendSignal(pidfd, sig, nil, 0)
+	return Called("pidfd_send_signal", unix.PidfdSendSignal(pidfd, sig, nil, 0))
 }
 
 // PidfdWait waits until the process has ended, reaped or not, or the deadline
@@ -103,6 +103,13 @@ func PidfdReap(pidfd int, wait bool) (ExitStatus, error) {
 		status.Core = info.code == cldDumped
 	}
 	return status, nil
+}
+
+// IsChild says whether the process is a child of ours that has not been reaped.
+func IsChild(pidfd int) bool {
+	return retry(func() error {
+		return unix.Waitid(unix.P_PIDFD, pidfd, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+	}) == nil
 }
 
 // The values of si_code for children that have ended, from asm-generic/siginfo.h.

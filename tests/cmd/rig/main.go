@@ -38,6 +38,7 @@ func commands() map[string]command {
 		"sched":    {"PID  print the scheduling attributes and the I/O priority of a process", sched},
 		"xattr":    {"FILE NAME [VALUE]  print or set an extended attribute", xattr},
 		"idmap":    {"DIR  can a bind mount of DIR be idmapped? exit 1 if not", idmap},
+		"without":  {withoutUsage, without},
 	}
 }
 

@@ -1,0 +1,40 @@
+package libcontainer
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/mesoc/mesoc/libcontainer/bundle"
+	"github.com/mesoc/mesoc/libcontainer/cgroup2"
+)
+
+// Inspect finds everything that keeps create from making a container of a
+// bundle, as far as that can be told without making one.
+func Inspect(dir string) (*bundle.Inspection, error) {
+	found, err := bundle.Inspect(dir)
+	if err != nil || found.Spec.Linux == nil {
+		return found, err
+	}
+	const filter = "/linux/seccomp"
+	said := slices.ContainsFunc(found.Problems, func(p bundle.Problem) bool { return strings.HasPrefix(p.Pointer, filter) })
+	if err := CheckFilter(found.Spec); err != nil && !said {
+		found.Add(bundle.Problem{Pointer: filter, Rule: err.Error()})
+	}
+	_, err = cgroup2.Translate(found.Spec.Linux.Resources)
+	for _, err := range errorsIn(err) {
+		var field *cgroup2.FieldError
+		if errors.As(err, &field) {
+			found.Add(bundle.Problem{Pointer: field.Field, Rule: field.Err.Error()})
+		}
+	}
+	return found, nil
+}
+
+// errorsIn takes what errors.Join has made apart.
+func errorsIn(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	return nil
+}
