@@ -22,7 +22,7 @@ import (
 
 // Inputs that the parent fills in before it hands the program over.
 const (
-	InputGate    = "gate"    // the listening socket that start connects to
+	InputGate    = "gate"    // the listening socket that start connects to, or a pipe
 	InputConsole = "console" // the socket that is sent the terminal
 )
 
@@ -39,6 +39,10 @@ const (
 	ToldReady   = 2 // everything is done, init stands at the gate
 	ToldMap     = 3 // a user namespace was made and wants its id maps, init waits
 	ToldLimits  = 4 // init waits until the limits are in force
+	// ToldFilter: the next call puts the filter in force, after which nothing is
+	// told any more. The process waits for its listener to be fetched; init does
+	// at the gate.
+	ToldFilter = 5
 	// ToldMissing and above: something below the root has to be made, whose
 	// descriptor comes with the message; the difference is an index into
 	// Init.Missing. Init waits.
@@ -58,6 +62,8 @@ type Init struct {
 	Missing []Missing
 	// AfterGate is the index of the first step that runs once the gate is open.
 	AfterGate int
+	// Listener is the number of the filter's listener in init, 0 if it has none.
+	Listener int
 }
 
 // writer is a program being written.
@@ -79,6 +85,9 @@ type writer struct {
 	zero      program.Addr // eight zero bytes
 
 	missing []Missing
+
+	listener    int // its number
+	afterFilter int // the first step behind the wait for its being fetched
 }
 
 // NewInit writes the program of a container's init.
@@ -116,7 +125,7 @@ func NewInit(p *plan.Plan) (*Init, error) {
 		w.findProgram()
 	}
 	gate := w.gate()
-	return &Init{Program: w.Program(), CloneFlags: flags, Missing: w.missing, AfterGate: gate}, nil
+	return &Init{Program: w.Program(), CloneFlags: flags, Missing: w.missing, AfterGate: gate, Listener: w.listener}, nil
 }
 
 // harden makes init unreachable before anything else: it dies with its
