@@ -72,7 +72,7 @@ func seccomp(args []string) error {
 		if err != nil {
 			return err
 		}
-		state, fd, err := processState(c)
+		state, fd, err := listener(c)
 		if err != nil {
 			return err
 		}
@@ -81,14 +81,19 @@ func seccomp(args []string) error {
 		} else {
 			go answerAll(fd, calls, reply)
 		}
-		fmt.Fprintf(out, "%s\n", state)
+		go func() { // nothing is said of a connection that is not closed
+			rest, err := io.ReadAll(c)
+			if err == nil {
+				fmt.Fprintf(out, "%s%s\n", state, rest)
+			}
+			c.Close()
+		}()
 	}
 }
 
-// processState reads a connection to its end. The one descriptor must come
-// with the first message, and the other side must close.
-func processState(c *net.UnixConn) (state []byte, fd int, err error) {
-	defer c.Close()
+// listener reads the first message of a connection, with which the one
+// descriptor must come.
+func listener(c *net.UnixConn) (state []byte, fd int, err error) {
 	_ = c.SetDeadline(time.Now().Add(60 * time.Second))
 	data, oob := make([]byte, 64<<10), make([]byte, 1024)
 	n, on, _, _, err := c.ReadMsgUnix(data, oob)
@@ -103,8 +108,7 @@ func processState(c *net.UnixConn) (state []byte, fd int, err error) {
 	if err != nil || len(fds) != 1 {
 		return nil, -1, fmt.Errorf("%d descriptors: %w", len(fds), err)
 	}
-	rest, err := io.ReadAll(c)
-	return append(data[:n], rest...), fds[0], err
+	return data[:n], fds[0], nil
 }
 
 // parseAnswer makes a function that fills in the response to a notification.
