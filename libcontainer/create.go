@@ -152,7 +152,11 @@ func (c *creation) prepareDirectory() error {
 			return err
 		}
 	}
-	if c.plan.Gate == plan.GateSocket {
+	switch {
+	case c.plan.Gate != plan.GateSocket:
+	case c.init.Listener != 0:
+		return c.makePipeGate()
+	default:
 		fd, err := sys.Listen(unix.SOCK_SEQPACKET, c.locked.Dir(), gateName)
 		if err != nil {
 			return err
@@ -220,8 +224,11 @@ func (c *creation) accompany() error {
 		if err != nil {
 			return err
 		}
-		if event.Code == compile.ToldReady {
+		switch event.Code {
+		case compile.ToldReady:
 			return nil
+		case compile.ToldFilter: // it says no more
+			return c.passListener(c.plan.Process.Seccomp.Listener, c.child, c.init.Listener, Creating)
 		}
 		err = c.answer(event)
 		if event.FD >= 0 {

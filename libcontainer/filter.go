@@ -33,7 +33,18 @@ func (c *creation) compileFilter() (*plan.Seccomp, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &plan.Seccomp{Flags: filter.Flags, Program: filter.Program}, nil
+	if c.runtime.Trace != nil {
+		for _, name := range seccomp.Unknown(profile) {
+			c.runtime.trace("system call %s: unknown, its rule is left out", name)
+		}
+	}
+	s := &plan.Seccomp{Flags: filter.Flags, Program: filter.Program}
+	if filter.Notify {
+		if s.Listener, err = newListener(profile); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
 }
 
 func filterOptions() seccomp.Options {

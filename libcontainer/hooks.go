@@ -39,14 +39,18 @@ func runtimePlace(kind string, status Status, pid int, bundle string) hookPlace 
 
 // hookState is what hooks read from standard input (runtime.md, state).
 func (c *container) hookState(p *hookPlace) ([]byte, error) {
-	return json.Marshal(&specs.State{
+	return json.Marshal(c.specState(p.status, p.pid))
+}
+
+func (c *container) specState(status Status, pid int) specs.State {
+	return specs.State{
 		Version:     c.record.OCIVersion,
 		ID:          c.record.ID,
-		Status:      specs.ContainerState(p.status),
-		Pid:         p.pid,
+		Status:      specs.ContainerState(status),
+		Pid:         pid,
 		Bundle:      c.record.Bundle,
 		Annotations: c.record.Annotations,
-	})
+	}
 }
 
 // runHooks runs the hooks of one kind in order and stops at the first that fails.
@@ -118,6 +122,12 @@ func (c *container) runHook(h *specs.Hook, index int, p *hookPlace) error {
 		return fail(err)
 	}
 	defer child.Close()
+	if p.identity != nil && p.identity.Seccomp != nil && p.identity.Seccomp.Listener != nil {
+		if err := c.passHookListener(p, child); err != nil {
+			child.Kill()
+			return fail(err)
+		}
+	}
 	if err := waitForHook(child, pipe[0], h.Timeout); err != nil {
 		return fail(err)
 	}

@@ -2,6 +2,7 @@ package libcontainer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -100,6 +101,9 @@ func (c *container) startHooks() error {
 // until execve has closed the connection.
 func (c *container) openGate() error {
 	conn, err := sys.ConnectAt(unix.SOCK_SEQPACKET, c.locked.Dir(), gateName)
+	if errors.Is(err, unix.ECONNREFUSED) { // it is no socket
+		conn, err = c.openPipeGate()
+	}
 	if err != nil {
 		return err
 	}

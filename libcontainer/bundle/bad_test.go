@@ -187,8 +187,13 @@ var badLinux = []badCase{
 		`/linux/maskedPaths: needs a mount namespace made for the container`,
 		`/linux/readonlyPaths: needs a mount namespace made for the container`,
 		`/linux/rootfsPropagation: "slave": needs a mount namespace made for the container`}},
-	one("seccomp notify", "/linux/seccomp", `{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_NOTIFY"}]}`,
-		`/linux/seccomp/syscalls/0/action: SCMP_ACT_NOTIFY: not supported yet`),
+	one("a rule notifies nobody", "/linux/seccomp", `{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_NOTIFY"}]}`,
+		`/linux/seccomp/listenerPath: is required for SCMP_ACT_NOTIFY`),
+	one("the default notifies nobody", "/linux/seccomp", `{"defaultAction":"SCMP_ACT_NOTIFY"}`, `/linux/seccomp/listenerPath: is required for SCMP_ACT_NOTIFY`),
+	one("metadata for nobody", "/linux/seccomp", `{"defaultAction":"SCMP_ACT_ALLOW","listenerMetadata":"m"}`,
+		`/linux/seccomp/listenerMetadata: "m": needs a listenerPath`),
+	one("NUL in a listener", "/linux/seccomp", `{"defaultAction":"SCMP_ACT_ALLOW","listenerPath":"/\u0000"}`,
+		`/linux/seccomp/listenerPath: "/\x00": must not contain a NUL byte`),
 	one("windows", "/windows", `{"layerFolders":[]}`, `/windows: not supported: this is a runtime for Linux`),
 	one("solaris", "/solaris", `{"milestone":"x"}`, `/solaris: not supported: this is a runtime for Linux`),
 	one("vm", "/vm", `{"kernel":{"path":"/x"}}`, `/vm: not supported: this is a runtime for Linux`),
@@ -277,7 +282,7 @@ func TestAllProblemsAtOnce(t *testing.T) {
 		"/ociVersion", `"1"`, "/root", "", "/process/args", "[]", "/process/cwd", `"x"`, "/mounts/-", "{}",
 		"/hooks/poststop", `[{}]`, "/linux/namespaces/-", `{"type":"x"}`, "/linux/maskedPaths", `["x"]`, "/linux/seccomp", `{"defaultAction":"SCMP_ACT_NOTIFY"}`))
 	want := []string{"/linux/namespaces/5/type", "/ociVersion", "/root", "/process/cwd", "/process/args", "/mounts/1/destination",
-		"/mounts/1/type", "/hooks/poststop/0/path", "/linux/maskedPaths/0", "/linux/seccomp/defaultAction"}
+		"/mounts/1/type", "/hooks/poststop/0/path", "/linux/maskedPaths/0", "/linux/seccomp/listenerPath"}
 	for i := range got {
 		got[i], _, _ = strings.Cut(got[i], ":")
 	}

@@ -71,6 +71,7 @@ func (c *checker) linux(l *specs.Linux, ns *namespaceSet) {
 	c.selinuxLabel("/linux/mountLabel", l.MountLabel)
 	c.personality(l.Personality)
 	c.memoryPolicy(l.MemoryPolicy)
+	c.listener(l.Seccomp)
 	if p := l.RootfsPropagation; p != "" {
 		if _, known := plan.Propagation(p); !known {
 			c.bad("/linux/rootfsPropagation", p, "must be one of "+strings.Join(plan.PropagationNames(), ", "))

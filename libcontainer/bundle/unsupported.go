@@ -68,7 +68,6 @@ func (c *checker) unsupported(s *specs.Spec) {
 			c.bad(u.pointer, nil, ruleNotYet)
 		}
 	}
-	c.unsupportedSeccomp(s)
 	for _, p := range [...]struct {
 		pointer string
 		present bool
@@ -80,24 +79,5 @@ func (c *checker) unsupported(s *specs.Spec) {
 		if p.present {
 			c.bad(p.pointer, nil, "not supported: this is a runtime for Linux")
 		}
-	}
-}
-
-// unsupportedSeccomp refuses user notification.
-func (c *checker) unsupportedSeccomp(s *specs.Spec) {
-	if s.Linux == nil || s.Linux.Seccomp == nil {
-		return
-	}
-	profile := s.Linux.Seccomp
-	if profile.DefaultAction == specs.ActNotify {
-		c.bad("/linux/seccomp/defaultAction", profile.DefaultAction, ruleNotYet)
-	}
-	for i := range profile.Syscalls {
-		if action := profile.Syscalls[i].Action; action == specs.ActNotify {
-			c.bad(at("/linux/seccomp/syscalls", i, "action"), action, ruleNotYet)
-		}
-	}
-	if profile.ListenerPath != "" {
-		c.bad("/linux/seccomp/listenerPath", profile.ListenerPath, ruleNotYet)
 	}
 }

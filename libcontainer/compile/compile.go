@@ -22,7 +22,7 @@ import (
 
 // Inputs that the parent fills in before it hands the program over.
 const (
-	InputGate    = "gate"    // the listening socket that start connects to
+	InputGate    = "gate"    // the listening socket that start connects to, or a pipe
 	InputConsole = "console" // the socket that is sent the terminal
 )
 
@@ -40,6 +40,10 @@ const (
 	ToldMap     = 3 // a user namespace was made and wants its id maps, init waits
 	ToldLimits  = 4 // init waits until the limits are in force
 	ToldBelow   = 5 // the directory below a new tmpfs comes with the message, init waits
+	// ToldFilter: the next call puts the filter in force, after which nothing is
+	// told any more. The process waits for its listener to be fetched; init does
+	// at the gate.
+	ToldFilter = 6
 	// ToldMissing and above: something below the root has to be made, whose
 	// descriptor comes with the message; the difference is an index into
 	// Init.Missing. Init waits.
@@ -63,6 +67,8 @@ type Init struct {
 	Missing []Missing
 	// AfterGate is the index of the first step that runs once the gate is open.
 	AfterGate int
+	// Listener is the number of the filter's listener in init, 0 if it has none.
+	Listener int
 }
 
 // writer is a program being written.
@@ -84,6 +90,9 @@ type writer struct {
 	zero      program.Addr // eight zero bytes
 
 	missing []Missing
+
+	listener    int // its number
+	afterFilter int // the first step behind the wait for its being fetched
 }
 
 // NewInit writes the program of a container's init.
@@ -121,7 +130,7 @@ func NewInit(p *plan.Plan) (*Init, error) {
 		w.findProgram()
 	}
 	gate := w.gate()
-	return &Init{Program: w.Program(), CloneFlags: flags, Missing: w.missing, AfterGate: gate}, nil
+	return &Init{Program: w.Program(), CloneFlags: flags, Missing: w.missing, AfterGate: gate, Listener: w.listener}, nil
 }
 
 // harden makes init unreachable before anything else: it dies with its

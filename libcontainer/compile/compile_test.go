@@ -79,6 +79,8 @@ func TestGolden(t *testing.T) {
 				o.NoPivot, o.Cover = true, []string{"/sys", "/proc"}
 			case "preserve-fds":
 				o.PreserveFDs = 2
+			case "notify":
+				o.PreserveFDs, o.Seccomp = 1, notifying()
 			}
 			init := compileSpec(t, readSpec(t, config), o)
 			var b strings.Builder

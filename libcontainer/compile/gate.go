@@ -81,6 +81,9 @@ func (w *writer) mayExecute(what, file string) *program.Op {
 func (w *writer) gate() int {
 	w.prctl("clear the parent death signal", unix.PR_SET_PDEATHSIG, 0)
 	w.defaultSignals()
+	if listens(w.plan.Process) {
+		return w.gateBehindFilter()
+	}
 	w.tell("tell the runtime that init is ready", ToldReady)
 	conn := w.sync
 	if w.plan.Gate == plan.GateSocket {
@@ -122,5 +125,9 @@ func (w *writer) exec(conn program.Cell) {
 	w.Call("close all other descriptors", unix.SYS_CLOSE_RANGE, program.Const(report+1), program.Const(uint32(0xffffffff)), program.Const(0))
 	w.lateRlimits(p)
 	w.filter(p)
+	w.execve(p)
+}
+
+func (w *writer) execve(p *plan.Process) {
 	w.Call("exec "+strconv.Quote(p.Args[0]), unix.SYS_EXECVE, w.exe.Arg(), w.Vector(p.Args).Arg(), w.Vector(p.Env).Arg())
 }

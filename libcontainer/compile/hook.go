@@ -16,6 +16,9 @@ const (
 	InputStdout = "stdout" // where both its outputs go
 )
 
+// hookReport is the descriptor of a hook's dialogue with the runtime at its end.
+const hookReport = 3
+
 // Hook is a program that runs once and is waited for.
 type Hook struct {
 	Path string // as the namespaces that are joined see it
@@ -39,7 +42,6 @@ type Hook struct {
 // NewHook writes the program of a hook. It is init's in small: it dies with
 // the runtime, its descriptors are its own, and what fails is reported.
 func NewHook(h *Hook) *program.Program {
-	const report = 3
 	w := &writer{Builder: program.NewBuilder(program.Base), how: map[openHow]program.Addr{}}
 	w.sync = w.Input(program.InputSync)
 	w.prctl("set the parent death signal", unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL))
@@ -63,14 +65,19 @@ func NewHook(h *Hook) *program.Program {
 		w.rights(h.Identity, h.UserMapped)
 	}
 	w.defaultSignals()
-	w.Call("put the report descriptor in its place", unix.SYS_DUP3, w.sync.Arg(), program.Const(report), program.Const(unix.O_CLOEXEC)).
+	w.Call("put the report descriptor in its place", unix.SYS_DUP3, w.sync.Arg(), program.Const(hookReport), program.Const(unix.O_CLOEXEC)).
 		Ignore(unix.EINVAL)
-	w.Store64("report there from now on", program.Addr(w.Report()), program.Const(report))
-	w.Call("close all other descriptors", unix.SYS_CLOSE_RANGE, program.Const(report+1), program.Const(uint32(0xffffffff)), program.Const(0))
+	w.Store64("report there from now on", program.Addr(w.Report()), program.Const(hookReport))
+	w.Call("close all other descriptors", unix.SYS_CLOSE_RANGE, program.Const(hookReport+1), program.Const(uint32(0xffffffff)), program.Const(0))
 	if h.Nofile != nil {
 		w.rlimit(*h.Nofile)
 	}
-	if h.Identity != nil {
+	switch {
+	case listens(h.Identity):
+		w.Store64("talk to the runtime there from now on", program.Addr(w.sync), program.Const(hookReport))
+		w.listen(h.Identity, HookListener, func() { w.wait("wait until the listener has been passed on") })
+		w.dropAdmin(h.Identity)
+	case h.Identity != nil:
 		w.filter(h.Identity)
 	}
 	w.Call("exec "+strconv.Quote(h.Path), unix.SYS_EXECVE, w.String(h.Path).Arg(), w.Vector(h.Args).Arg(), w.Vector(h.Env).Arg())

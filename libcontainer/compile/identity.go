@@ -56,14 +56,26 @@ func (w *writer) rights(p *plan.Process, userMapped bool) {
 func filterNeedsAdmin(p *plan.Process) bool { return p.Seccomp != nil && !p.NoNewPrivs }
 
 // filter puts the system call filter in force, as the last thing before the
-// execve, so that a profile has to allow the program's calls and not init's;
-// then it takes away what was only kept for that.
+// execve, so that a profile has to allow the program's calls and not init's.
+// One with a listener is another matter, see listen.
 func (w *writer) filter(p *plan.Process) {
 	if p.Seccomp == nil {
 		return
 	}
-	insns := w.Space(8 * len(p.Seccomp.Program))
-	for i, n := range p.Seccomp.Program {
+	w.loadFilter(p.Seccomp)
+	w.dropAdmin(p)
+}
+
+// dropAdmin takes away what was only kept for the filter.
+func (w *writer) dropAdmin(p *plan.Process) {
+	if filterNeedsAdmin(p) {
+		w.capabilities(&p.Capabilities)
+	}
+}
+
+func (w *writer) loadFilter(s *plan.Seccomp) *program.Op {
+	insns := w.Space(8 * len(s.Program))
+	for i, n := range s.Program {
 		var b [8]byte
 		binary.NativeEndian.PutUint16(b[0:], n.Code)
 		b[2], b[3] = n.Jt, n.Jf
@@ -71,13 +83,13 @@ func (w *writer) filter(p *plan.Process) {
 		w.PutUint64(insns+program.Addr(8*i), binary.NativeEndian.Uint64(b[:]))
 	}
 	prog := w.Space(16) // struct sock_fprog
-	w.PutUint32(prog, uint32(len(p.Seccomp.Program)))
+	w.PutUint32(prog, uint32(len(s.Program)))
 	w.PutAddr(prog+8, insns)
-	w.Call("put the system call filter in force", unix.SYS_SECCOMP, program.Const(unix.SECCOMP_SET_MODE_FILTER),
-		program.Const(p.Seccomp.Flags), prog.Arg())
-	if filterNeedsAdmin(p) {
-		w.capabilities(&p.Capabilities)
+	what := "put the system call filter in force"
+	if s.Flags&unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV != 0 {
+		what += " (its flag WAIT_KILLABLE_RECV needs Linux 5.19)"
 	}
+	return w.Call(what, unix.SYS_SECCOMP, program.Const(unix.SECCOMP_SET_MODE_FILTER), program.Const(s.Flags), prog.Arg())
 }
 
 // user changes the groups and the user.

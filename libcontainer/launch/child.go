@@ -47,6 +47,9 @@ func (c *Child) Next() (Event, error) {
 func readMessage(sock int) (first uint32, e Event, err error) {
 	var msg [8]byte
 	n, fds, err := sys.RecvFD(sock, msg[:], 1)
+	if errors.Is(err, unix.ENOTSOCK) { // a pipe
+		n, err = sys.Read(sock, msg[:])
+	}
 	e = Event{Code: binary.NativeEndian.Uint32(msg[4:]), FD: -1}
 	first = binary.NativeEndian.Uint32(msg[:])
 	switch {

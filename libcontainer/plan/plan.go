@@ -151,6 +151,15 @@ type Process struct {
 type Seccomp struct {
 	Flags   uint32 // SECCOMP_FILTER_FLAG_*
 	Program []unix.SockFilter
+	// Listener says who is notified; nil if no rule notifies anyone. With it,
+	// Flags has SECCOMP_FILTER_FLAG_NEW_LISTENER.
+	Listener *Listener
+}
+
+// Listener is where the listener of a filter goes.
+type Listener struct {
+	Path     string // an absolute path of the runtime's: the agent's socket
+	Metadata string // opaque, for the agent
 }
 
 // Capabilities are the five sets, a bit for each capability.

@@ -18,7 +18,7 @@ import (
 // what a container may do, so it must belong to us and be writable by us alone.
 
 // compilerVersion changes with every change to what Compile makes.
-const compilerVersion = "mesoc-seccomp-1 " + tableSource
+const compilerVersion = "mesoc-seccomp-2 " + tableSource
 
 const (
 	cacheMax   = 64      // files, after which the cache starts anew

@@ -8,12 +8,11 @@ type Names struct {
 	Actions, Operators, Archs, Flags []string
 }
 
-// Understood lists them, but for the action NOTIFY: a listener takes a caller
-// that passes it on.
+// Understood lists them.
 func Understood() Names {
 	return Names{
 		Actions: words(specs.ActAllow, specs.ActErrno, specs.ActKill, specs.ActKillProcess, specs.ActKillThread,
-			specs.ActLog, specs.ActTrace, specs.ActTrap),
+			specs.ActLog, specs.ActNotify, specs.ActTrace, specs.ActTrap),
 		Operators: words(specs.OpEqualTo, specs.OpGreaterEqual, specs.OpGreaterThan, specs.OpLessEqual,
 			specs.OpLessThan, specs.OpMaskedEqual, specs.OpNotEqual),
 		Archs: words(specs.ArchAARCH64, specs.ArchARM, specs.ArchLOONGARCH64, specs.ArchM68K, specs.ArchMIPS,

@@ -9,7 +9,7 @@ import (
 // What features tells engines is what Compile takes.
 func TestUnderstood(t *testing.T) {
 	n := Understood()
-	if len(n.Actions) != 8 || len(n.Operators) != 7 || len(n.Archs) != 23 || len(n.Flags) != 4 {
+	if len(n.Actions) != 9 || len(n.Operators) != 7 || len(n.Archs) != 23 || len(n.Flags) != 4 {
 		t.Fatalf("%d actions, %d operators, %d architectures, %d flags", len(n.Actions), len(n.Operators), len(n.Archs), len(n.Flags))
 	}
 	compiles := func(word string, s specs.LinuxSeccomp) {

@@ -24,7 +24,8 @@ import (
 // and code. Where that makes it lose a part of a rule, give a verdict by which
 // rule came first (NE and orderings with equal upper halves), or compare an
 // argument it has not loaded (seen with 2.5.4 and 2.6.0), we keep to the rules.
-// The order has no test against libseccomp for that reason.
+// So a test (mixed_test.go) takes libseccomp for a judge only where its verdict is
+// one that some rule gives.
 
 var errConflict = errors.New("two rules have the same conditions and different actions")
 

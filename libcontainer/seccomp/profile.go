@@ -19,8 +19,7 @@ type profile struct {
 	calls  []call
 	// named has the rows of all syscalls that are named, those of rules that
 	// were left out too: ENOSYS begins above the highest.
-	named   []int
-	unknown []string
+	named []int
 }
 
 // call is a rule for one syscall. Without conditions it always applies.
@@ -102,8 +101,7 @@ func (p *profile) addRule(r *specs.LinuxSyscall) error {
 	for _, name := range r.Names {
 		row := lookupSyscall(name)
 		if row < 0 {
-			p.unknown = append(p.unknown, name)
-			continue
+			continue // it is of another kernel; see Unknown
 		}
 		p.named = append(p.named, row)
 		if action == p.def {

@@ -19,7 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-//go:generate go run generate_table.go -csv $SYSCALLS_CSV -o table.go
+//go:generate go run generate_table.go -csv $SYSCALLS_CSV -headers $KERNEL_HEADERS -o table.go
 
 // Filter is a compiled profile.
 type Filter struct {
@@ -32,9 +32,6 @@ type Filter struct {
 	// Notify says that some rule asks for user notification, so that loading
 	// the filter returns a listener.
 	Notify bool
-	// Unknown has the syscall names that no architecture has; their rules are
-	// left out. For a debug message. Cached does not remember them.
-	Unknown []string
 }
 
 // Options is what a verdict depends on besides the profile.
@@ -45,8 +42,8 @@ type Options struct {
 	// Enosys makes syscalls with a number above the highest that the profile
 	// names fail with ENOSYS rather than with the default action, so that a C
 	// library newer than the profile can fall back. It has no effect if the
-	// default action lets syscalls through (ALLOW, LOG, TRACE). runc does so
-	// since 1.0.
+	// default action lets syscalls through (ALLOW, LOG, TRACE) or asks somebody
+	// (NOTIFY). runc does so since 1.0.
 	Enosys bool
 }
 
@@ -121,7 +118,7 @@ func Compile(s *specs.LinuxSeccomp, o Options) (Filter, error) {
 	if err != nil {
 		return Filter{}, fmt.Errorf("compile seccomp profile: %w", err)
 	}
-	f := Filter{Program: program, Flags: p.flags, Notify: p.notify, Unknown: p.unknown}
+	f := Filter{Program: program, Flags: p.flags, Notify: p.notify}
 	if f.Notify {
 		f.Flags |= unix.SECCOMP_FILTER_FLAG_NEW_LISTENER
 	} else {
@@ -129,6 +126,20 @@ func Compile(s *specs.LinuxSeccomp, o Options) (Filter, error) {
 		f.Flags &^= unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 	}
 	return f, nil
+}
+
+// Unknown are the syscall names in a profile that no architecture has; Compile
+// leaves their rules out.
+func Unknown(s *specs.LinuxSeccomp) []string {
+	var unknown []string
+	for i := range s.Syscalls {
+		for _, name := range s.Syscalls[i].Names {
+			if lookupSyscall(name) < 0 {
+				unknown = append(unknown, name)
+			}
+		}
+	}
+	return unknown
 }
 
 // profileArchs returns the architectures of a filter, the native one first.
@@ -150,11 +161,11 @@ func profileArchs(names []specs.Arch, native arch) ([]arch, error) {
 	return archs, nil
 }
 
-// letsThrough says whether a default action is permissive. A tracer is
-// expected to know new syscalls itself.
+// letsThrough says whether a default action is permissive. Who traces or is
+// notified is expected to know new syscalls itself.
 func letsThrough(action uint32) bool {
 	switch action & unix.SECCOMP_RET_ACTION_FULL {
-	case unix.SECCOMP_RET_ALLOW, unix.SECCOMP_RET_LOG, unix.SECCOMP_RET_TRACE:
+	case unix.SECCOMP_RET_ALLOW, unix.SECCOMP_RET_LOG, unix.SECCOMP_RET_TRACE, unix.SECCOMP_RET_USER_NOTIF:
 		return true
 	}
 	return false

@@ -1,6 +1,7 @@
 package seccomp
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -81,4 +82,82 @@ func FuzzCompile(f *testing.F) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestUnknownNamesAreLeftOutAndTold(t *testing.T) {
+	s := &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{
+		{Names: []string{"no_such_call", "read"}, Action: specs.ActLog}, {Names: []string{"nor_this"}, Action: specs.ActNotify}}}
+	if got := Unknown(s); !slices.Equal(got, []string{"no_such_call", "nor_this"}) {
+		t.Errorf("unknown: %q", got)
+	}
+	f, err := Compile(s, Options{Native: specs.ArchX86_64})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Notify || f.Flags != 0 {
+		t.Errorf("notify %t, flags %#x: a rule without a known call makes no listener", f.Notify, f.Flags)
+	}
+	a, _ := lookupArch(specs.ArchX86_64)
+	if d := newData(&a, 0, [6]uint64{}); verdict(f, &d) != unix.SECCOMP_RET_LOG {
+		t.Errorf("read: %#x", verdict(f, &d))
+	}
+}
+
+func verdict(f Filter, d *data) uint32 { v, _ := run(f.Program, d); return v }
+
+// WAIT_KILLABLE_RECV is about listeners: the kernel refuses it without one.
+// TSYNC is about other threads, which there are none of.
+func TestFlags(t *testing.T) {
+	all := []specs.LinuxSeccompFlag{"SECCOMP_FILTER_FLAG_TSYNC", specs.LinuxSeccompFlagLog, specs.LinuxSeccompFlagSpecAllow,
+		specs.LinuxSeccompFlagWaitKillableRecv}
+	const always = unix.SECCOMP_FILTER_FLAG_LOG | unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW
+	for action, want := range map[specs.LinuxSeccompAction]uint32{
+		specs.ActLog:    always,
+		specs.ActNotify: always | unix.SECCOMP_FILTER_FLAG_NEW_LISTENER | unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
+	} {
+		s := &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Flags: all,
+			Syscalls: []specs.LinuxSyscall{{Names: []string{"mount"}, Action: action}}}
+		f, err := Compile(s, Options{Native: specs.ArchX86_64})
+		if err != nil || f.Flags != want {
+			t.Errorf("%s: flags %#x, %v; want %#x", action, f.Flags, err, want)
+		}
+	}
+}
+
+// Who is notified of everything is notified of calls newer than the profile too.
+func TestNotifyAsDefaultSeesEverything(t *testing.T) {
+	s := &specs.LinuxSeccomp{DefaultAction: specs.ActNotify, Syscalls: []specs.LinuxSyscall{{Names: []string{"read"}, Action: specs.ActAllow}}}
+	f, err := Compile(s, Options{Native: specs.ArchX86_64, Enosys: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, _ := lookupArch(specs.ArchX86_64)
+	for nr, want := range map[uint32]uint32{0: unix.SECCOMP_RET_ALLOW, 1: unix.SECCOMP_RET_USER_NOTIF, 100000: unix.SECCOMP_RET_USER_NOTIF} {
+		if d := newData(&a, nr, [6]uint64{}); verdict(f, &d) != want {
+			t.Errorf("syscall %d: %#x, want %#x", nr, verdict(f, &d), want)
+		}
+	}
+}
+
+// Numbers of calls that are newer than libseccomp, from arch/x86/entry/syscalls
+// and scripts/syscall.tbl of the kernel.
+func TestNewCalls(t *testing.T) {
+	for name, want := range map[string]uint32{"mseal": 462, "statmount": 457, "setxattrat": 463, "removexattrat": 466, "open_tree_attr": 467,
+		"file_getattr": 468, "file_setattr": 469, "listns": 470} {
+		for _, arch := range allArchs() {
+			if arch == specs.ArchS390 {
+				continue // it is gone from the kernel
+			}
+			a, _ := lookupArch(arch)
+			if got, ok := a.number(lookupSyscall(name)); !ok || got != a.base+want {
+				t.Errorf("%s of %s: %d, %t; want %d", name, arch, got, ok, a.base+want)
+			}
+		}
+	}
+	a, _ := lookupArch(specs.ArchX86_64)
+	for name, want := range map[string]uint32{"uretprobe": 335, "uprobe": 336} {
+		if got, ok := a.number(lookupSyscall(name)); !ok || got != want {
+			t.Errorf("%s: %d, %t; want %d", name, got, ok, want)
+		}
+	}
 }

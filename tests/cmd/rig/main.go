@@ -28,6 +28,7 @@ func commands() map[string]command {
 		"console":  {"SOCKET OUT  receive a terminal, feed it stdin, copy its output to OUT", console},
 		"pidfd":    {"SOCKET  receive a pidfd and print its pid", pidfd},
 		"notify":   {"SOCKET OUT N  receive N datagrams, append each to OUT", notify},
+		"seccomp":  {"SOCKET OUT ANSWER  play a seccomp agent (see seccomp.go)", seccomp},
 		"send":     {"SOCKET TEXT  send one datagram", send},
 		"listen":   {"SOCKET  make a listening socket and hold it until stdin ends", listen},
 		"wait":     {"PID SECONDS  wait until a process has ended", wait},
