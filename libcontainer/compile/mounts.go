@@ -2,6 +2,7 @@ package compile
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -25,8 +26,15 @@ func (w *writer) mount(index int) {
 	case m.Type == "cgroup" || m.Type == "cgroup2":
 		w.cgroupMount(m)
 	default:
-		w.filesystem(m)
+		w.filesystem(index)
 	}
+}
+
+// openTop opens what is mounted on a handle. No path is resolved again, which
+// could lead to another mount by now: ".." from a root is the root, and as for
+// every name what is mounted there is entered.
+func (w *writer) openTop(destination string, target, to program.Cell) {
+	w.openat2("open the mount on "+destination, target, "..", openHow{flags: handle, resolve: inRoot}, to)
 }
 
 // resolveFor is how a mount's destination is looked up. /proc and /sys must be
@@ -48,7 +56,8 @@ func readonlyLast(m *plan.Mount) bool {
 // filesystem mounts a new file system. It is mounted on ".", after an fchdir
 // to the handle: mount(2) knows every option that a file system ever had,
 // where fsconfig(2) cuts values at 255 bytes, and no path is resolved twice.
-func (w *writer) filesystem(m *plan.Mount) {
+func (w *writer) filesystem(index int) {
+	m := &w.plan.Mounts[index]
 	target := w.fdcell("target")
 	flags := m.Flags
 	if readonlyLast(m) {
@@ -77,13 +86,60 @@ func (w *writer) filesystem(m *plan.Mount) {
 		w.moveMount("bind /sys on "+m.Destination, tree, target)
 	}
 	w.Here(done)
-	if inherit {
-		w.inheritMode(m.Destination, existed)
+	change := len(m.Propagation) > 0 || m.RecSet|m.RecClear != 0 || m.Label != ""
+	place, last := w.isPlace(index), readonlyLast(m)
+	if inherit || change || place || last {
+		top := w.fdcell("top")
+		w.openTop(m.Destination, target, top)
+		if inherit {
+			w.inheritMode(m.Destination, existed, top)
+		}
+		if change {
+			w.change(m, top)
+		}
+		if place {
+			w.places[m.Destination] = top
+		}
+		if last {
+			w.later[index] = top
+		}
+		if !place && !last {
+			w.close(top)
+		}
 	}
 	w.close(target)
-	if len(m.Propagation) > 0 || m.RecSet|m.RecClear != 0 || m.Label != "" {
-		w.change(m)
+}
+
+// isPlace says whether a new file system is one in which devices are made, or
+// paths are protected. They are looked up from a handle on it: the way to its
+// destination could be another one by then, and every mask would miss.
+func (w *writer) isPlace(index int) bool {
+	p := w.plan
+	destination := p.Mounts[index].Destination
+	for i := range p.Mounts[index+1:] {
+		if p.Mounts[index+1+i].Destination == destination {
+			return false // that is what the container sees
+		}
 	}
+	inside := func(path string) bool { return strings.HasPrefix("/"+below(path), destination+"/") }
+	switch destination {
+	case "/dev":
+		return p.OwnDev
+	case "/proc", "/sys":
+		return slices.ContainsFunc(p.MaskedPaths, inside) || slices.ContainsFunc(p.ReadonlyPaths, inside)
+	}
+	return false
+}
+
+// place is where to look up a path of the container, and its name there.
+func (w *writer) place(p string) (dir program.Cell, name string) {
+	p = below(p)
+	for destination, top := range w.places {
+		if name, inside := strings.CutPrefix(p, below(destination)+"/"); inside {
+			return top, name
+		}
+	}
+	return w.root, p
 }
 
 // remount changes the mount that is at the destination already.
@@ -103,22 +159,18 @@ func (w *writer) remount(m *plan.Mount) {
 // inheritMode gives the root of a tmpfs the mode that the directory beneath
 // has, as the last statx found it, if it was there before: a tmpfs on /tmp
 // stays sticky.
-func (w *writer) inheritMode(destination string, existed program.Cell) {
-	top, done := w.fdcell("top"), w.Label()
+func (w *writer) inheritMode(destination string, existed, top program.Cell) {
+	done := w.Label()
 	w.Check("see whether "+destination+" was there", program.Addr(existed), ^uint64(0), 1, uintptr(unix.ENOENT)).
 		Skip(done, unix.ENOENT)
-	w.openat2("open "+destination+" in the root", w.root, below(destination), openHow{flags: dirHandle, resolve: inRoot}, top)
 	w.Call("keep the mode of "+destination, unix.SYS_FCHMODAT, top.Arg(), w.String(".").Arg(),
 		program.Cell(w.stat+statxMode).Arg())
-	w.close(top)
 	w.Here(done)
 }
 
 // change does to a new file system what only mount_setattr can: recursive
 // attributes, and the propagation; and what only its own files can be told.
-func (w *writer) change(m *plan.Mount) {
-	top := w.fdcell("top")
-	w.openat2("open "+m.Destination+" in the root", w.root, below(m.Destination), openHow{flags: handle, resolve: inRoot}, top)
+func (w *writer) change(m *plan.Mount, top program.Cell) {
 	if m.Label != "" {
 		w.labelMount(m.Destination, m.Label, top)
 	}
@@ -126,7 +178,6 @@ func (w *writer) change(m *plan.Mount) {
 		w.mountSetattr("set "+attributeNames(m.RecSet, m.RecClear)+" recursively on "+m.Destination, top, true, m.RecSet, m.RecClear, 0)
 	}
 	w.setPropagation(m, top)
-	w.close(top)
 }
 
 func (w *writer) setPropagation(m *plan.Mount, tree program.Cell) {
@@ -220,10 +271,13 @@ func (w *writer) cgroupMount(m *plan.Mount) {
 	w.moveMount("mount "+source+" on "+m.Destination, tree, target)
 	w.close(tree)
 	w.Here(done)
-	w.close(target)
 	if len(m.Propagation) > 0 || m.RecSet|m.RecClear != 0 {
-		w.change(m)
+		top := w.fdcell("top")
+		w.openTop(m.Destination, target, top)
+		w.change(m, top)
+		w.close(top)
 	}
+	w.close(target)
 }
 
 // attributesOf translates the flags of mount(2) that say the same of one mount.
