@@ -38,14 +38,15 @@ func sentinel(args []string) error {
 	return fmt.Errorf("unknown: %s", args[0])
 }
 
-// plant has names that a container would look for or make itself.
+// plant has names that a runtime would look for or remove, and none that would
+// stop it: a file called null would.
 func plant(dir string) error {
 	for _, d := range []string{"", "dir", "dir/deep", "pts", "shm", "self", "sys"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
 			return err
 		}
 	}
-	for i, f := range []string{"file", "dir/deep/file", "null", "ptmx", "console", "pts/0", "pts/ptmx", "passwd", "kcore"} {
+	for i, f := range []string{"file", "dir/deep/file", "ptmx", "console", "pts/0", "pts/ptmx", "passwd", "kcore"} {
 		path := filepath.Join(dir, f)
 		if err := os.WriteFile(path, []byte("the host's "+f+"\n"), 0o640); err != nil {
 			return err
