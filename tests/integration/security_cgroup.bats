@@ -8,11 +8,12 @@ setup_test() { watch; }
 
 # CVE-2023-25809. Seen to fail without attributesOf in cgroupMount (libcontainer/compile/mounts.go).
 @test "user namespace without a cgroup namespace: no cgroup can be written" {
-	mkdir "/sys/fs/cgroup/$ID-victim"
-	undo "rmdir /sys/fs/cgroup/$ID-victim/* /sys/fs/cgroup/$ID-victim 2>/dev/null || [ ! -e /sys/fs/cgroup/$ID-victim ]"
-	in_box 'cd /sys/fs/cgroup && find . -name cgroup.procs | while read f; do echo 0 >"$f" && echo "wrote $f"; mkdir "${f%/*}/new" && echo "made $f"; done
-		find . -name cgroup.freeze | while read f; do echo 1 >"$f" && echo "froze $f"; done; mount -o remount,rw,bind /sys/fs/cgroup && echo remounted; echo end' \
-		'/linux/namespaces+={"type":"user"}' '/linux/namespaces/@cgroup!' $(caps CAP_SYS_ADMIN CAP_DAC_OVERRIDE) \
+	mkdir "/sys/fs/cgroup/victim-$ID"
+	undo "! rmdir /sys/fs/cgroup/victim-$ID/new 2>/dev/null; rmdir /sys/fs/cgroup/victim-$ID"
+	edit "/linux/cgroupsPath:=/victim-$ID/$ID"
+	in_box "cd /sys/fs/cgroup/victim-$ID && for d in . $ID; do"' (echo 0 >$d/cgroup.procs) && echo "joined $d"; mkdir $d/new && echo "made $d"
+		echo 1 >$d/cgroup.freeze && echo "froze $d"; done; echo end' \
+		'/linux/namespaces+={"type":"user"}' '/linux/namespaces/@cgroup!' $(caps CAP_DAC_OVERRIDE CAP_CHOWN) \
 		'/linux/uidMappings=[{"containerID":0,"hostID":0,"size":65536}]' '/linux/gidMappings=[{"containerID":0,"hostID":0,"size":65536}]'
 	eq "$output" end
 	unharmed
@@ -112,18 +113,18 @@ every() {
 @test "planted: cgroups that lead elsewhere" {
 	ours "its own record"
 	local edits
-	mkdir "/sys/fs/cgroup/$ID-victim"
+	mkdir "/sys/fs/cgroup/victim-$ID"
 	bystander
-	echo "$bystander" >"/sys/fs/cgroup/$ID-victim/cgroup.procs"
-	undo "echo $bystander >/sys/fs/cgroup/cgroup.procs; rmdir /sys/fs/cgroup/$ID-victim"
-	for edits in "/cgroup:=mesos/../$ID-victim" "/cgroup:=." "/cgroup:=.." "/cgroup_leaf:=../../$ID-victim" "/cgroup_leaf:=.." "/cgroup_mount:=sys/fs/cgroup"; do
+	echo "$bystander" >"/sys/fs/cgroup/victim-$ID/cgroup.procs"
+	undo "echo $bystander >/sys/fs/cgroup/cgroup.procs; rmdir /sys/fs/cgroup/victim-$ID"
+	for edits in "/cgroup:=mesos/../victim-$ID" "/cgroup:=." "/cgroup:=.." "/cgroup_leaf:=../../victim-$ID" "/cgroup_leaf:=.." "/cgroup_mount:=sys/fs/cgroup"; do
 		create
 		ok
 		pid=$(state /pid)
 		"$RIG" edit "$ROOT/$ID/state.json" "$edits"
 		chmod 600 "$ROOT/$ID/state.json"
 		every
-		[ -d "/sys/fs/cgroup/$ID-victim" ]
+		[ -d "/sys/fs/cgroup/victim-$ID" ]
 		rm -rf "${ROOT:?}/$ID"
 		kill -KILL "$pid" 2>/dev/null || :
 		eventually dead "$pid"

@@ -30,9 +30,9 @@ setup_test() { watch; }
 # (libcontainer/bundle): only cgroup2's own check of paths is left, and a file above is opened.
 @test "names of cgroups and of their files that lead elsewhere" {
 	local key bad
-	mkdir "/sys/fs/cgroup/$ID-victim"
-	undo "rmdir /sys/fs/cgroup/$ID-victim"
-	for key in ../cgroup.kill "../../$ID-victim/cgroup.freeze" a/b '' . .. ../x memory. .max cgroup.procs cgroup.kill cgroup.freeze \
+	mkdir "/sys/fs/cgroup/victim-$ID"
+	undo "rmdir /sys/fs/cgroup/victim-$ID"
+	for key in ../cgroup.kill "../../victim-$ID/cgroup.freeze" a/b '' . .. ../x memory. .max cgroup.procs cgroup.kill cgroup.freeze \
 		cgroup.subtree_control '../\n' 'memory.\u0000max'; do
 		cp "$BATS_TEST_DIRNAME/testdata/config.json" "$BUNDLE/config.json"
 		edit "/linux/resources/unified={\"$key\":\"1\"}"
@@ -47,7 +47,7 @@ setup_test() { watch; }
 		if is_mesoc; then fails; fi
 		clean
 	done
-	for bad in .. ../x "a/../../$ID-victim" "/../$ID-victim" / . ./ 'a\nb'; do
+	for bad in .. ../x "a/../../victim-$ID" "/../victim-$ID" / . ./ 'a\nb'; do
 		cp "$BATS_TEST_DIRNAME/testdata/config.json" "$BUNDLE/config.json"
 		edit "/linux/cgroupsPath=\"$bad\""
 		create
@@ -55,7 +55,7 @@ setup_test() { watch; }
 		rt delete --force "$ID"
 		clean
 	done
-	eq "$(grep -c 'populated 0' "/sys/fs/cgroup/$ID-victim/cgroup.events")" 1
+	eq "$(grep -c 'populated 0' "/sys/fs/cgroup/victim-$ID/cgroup.events")" 1
 	unharmed
 }
 
@@ -87,7 +87,7 @@ setup_test() { watch; }
 # directory of another name is made.
 @test "paths of 64 KiB and more: an error" {
 	local n edit
-	for n in 4096 65535 65536 65537 131072; do
+	for n in 8192 65535 65536 65537 131072; do
 		for edit in /process/cwd='"/@"' '/linux/namespaces+={"type":"time","path":"/@"}' '/mounts+={"destination":"/@","type":"tmpfs"}' \
 			'/mounts+={"destination":"/vol","type":"bind","source":"/@","options":["bind"]}' '/linux/maskedPaths=["/@"]' '/hostname="@"'; do
 			cp "$BATS_TEST_DIRNAME/testdata/config.json" "$BUNDLE/config.json"
