@@ -29,7 +29,8 @@ setup_test() { watch; }
 	hasnt "$(<"$BUNDLE/config.json")" inheritable
 }
 
-# Seen to fail with kill by SIGTERM in its place, which waits for the thaw.
+# Can fail: a frozen process ends by SIGKILL only because cgroup2 lets it; a kill or a delete
+# that waited for a thaw first, as crun's did, would not come back.
 @test "a frozen container is killed within a second, and deleted" {
 	script 'sleep 1000'
 	start_box
@@ -109,7 +110,8 @@ every() {
 	unharmed
 }
 
-# Seen to fail without checkPaths (libcontainer/store/record.go): the cgroup of a stranger is killed.
+# Seen to fail without checkPaths (libcontainer/store/record.go) and checkName (libcontainer/cgroup2):
+# either alone holds.
 @test "planted: cgroups that lead elsewhere" {
 	ours "its own record"
 	local edits

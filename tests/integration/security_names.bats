@@ -6,14 +6,14 @@ load security
 
 setup_test() { watch; }
 
-# Seen to fail with validIDByte (libcontainer/store) taking everything: directories
-# are made beside the state directory.
+# Seen to fail with validIDByte (libcontainer/store) taking everything.
 @test "ids that lead elsewhere, for every command" {
 	local id long
 	long=$(printf '%1025s' '' | tr ' ' a)
 	mkdir -p "$T/state2/victim"
 	for id in .. . ../state2/victim a/b a/../../victim /etc "$SENTINEL" $'new\nline' 'sp ace' '*' 'ü' $'\x01' "$long" "@rig"; do
 		for command in "create --bundle $BUNDLE" "run --bundle $BUNDLE" start "delete --force" state "kill --all"; do
+			emulated && [[ $command != create* && $command != delete* ]] && continue
 			# shellcheck disable=SC2086
 			rt $command "$id"
 			fails
@@ -26,8 +26,8 @@ setup_test() { watch; }
 	clean
 }
 
-# GHSA-5g49-rx9x-qfc6. Seen to fail without the rules in unified, hugepages and cgroupsPath
-# (libcontainer/bundle): only cgroup2's own check of paths is left, and a file above is opened.
+# GHSA-5g49-rx9x-qfc6. Seen to fail without the rules about slashes in unified and about .. in
+# cgroupsPath (libcontainer/bundle).
 @test "names of cgroups and of their files that lead elsewhere" {
 	local key bad
 	mkdir "/sys/fs/cgroup/victim-$ID"
@@ -61,7 +61,7 @@ setup_test() { watch; }
 
 # CVE-2021-43784: a length of 16 bits that overflows forges what comes behind. Ours are the
 # addresses in the program and the sizes of its image. Seen to fail with Builder.String
-# (libcontainer/program) keeping 65535 bytes of a string.
+# (libcontainer/program) keeping the length of a string in 16 bits.
 @test "strings of 64 KiB, 128 KiB and one more or less: an error, or what was asked for" {
 	local n
 	for n in 65534 65535 65536 65537 131065 131066 131067 131072 131073 262144; do
@@ -83,8 +83,7 @@ setup_test() { watch; }
 	unharmed
 }
 
-# The same in paths, of which the kernel takes 4095 bytes. Seen to fail as above: the
-# directory of another name is made.
+# The same in paths, of which the kernel takes 4095 bytes. Seen to fail as above.
 @test "paths of 64 KiB and more: an error" {
 	local n edit
 	for n in 8192 65535 65536 65537 131072; do
