@@ -7,7 +7,8 @@
 #	race A B…        exchange files until the function raced is called
 #	rounds           how often a race is run: ROUNDS, or what this machine can do
 #	sample           the lines of stdin that this machine has time for
-#	rounds_of COMMAND…  so often, while the race goes on; $WON counts the creates that worked
+#	works COMMAND…   once before the race, to see that it can
+#	rounds_of COMMAND…  so often, while the race goes on
 
 # watch: a tree outside of every root, with a tmpfs in it. The runtime's binary
 # belongs to what is watched.
@@ -60,9 +61,15 @@ create_and_delete() {
 	fi
 }
 
+# works COMMAND…: without a race it does.
+works() {
+	WON=0
+	"$@"
+	[ "$WON" -eq 1 ] || die "it does not work without a race: $(<"$T/last")"
+}
+
 rounds_of() {
 	local i n
 	n=$(rounds)
-	WON=0
 	for ((i = 0; i < n; i++)); do "$@"; done
 }

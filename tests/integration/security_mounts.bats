@@ -79,11 +79,11 @@ try() {
 		"$(mount_edit /vol/real/below tmpfs tmpfs mode=700,ro)" \
 		"$(mount_edit /vol/real/file/on/a bind "$BUNDLE/config.json" bind,ro)" \
 		/process/cwd:=/vol/real/work/dir
+	works create_and_delete
 	race vol/real vol/link
 	rounds_of create_and_delete
 	raced
 	unharmed
-	[ "$WON" -gt 0 ] || die "no create worked: $(<last)"
 	clean
 }
 
@@ -92,11 +92,11 @@ try() {
 	mkdir -p "$BASE/dev"
 	ln -s "$SENTINEL" "$BASE/link"
 	edit "/mounts=$OWN_DEV"
+	works create_and_delete
 	race "$BASE/dev" "$BASE/link"
 	rounds_of create_and_delete
 	raced
 	unharmed
-	[ "$WON" -gt 0 ] || die "no create worked: $(<last)"
 	clean
 }
 
@@ -113,6 +113,7 @@ try() {
 		"$RIG" console console.sock out </dev/null 2>/dev/null 3>&- &
 		eventually test -S console.sock
 		rt create --console-socket console.sock --bundle "$BUNDLE" "$ID"
+		cp "$T/stderr.$N" "$T/last"
 		if [ "$status" -eq 0 ]; then
 			WON=$((WON + 1))
 			rt delete --force "$ID"
@@ -120,11 +121,11 @@ try() {
 		fi
 		wait $! || :
 	}
+	works terminal
 	race "$BASE/dev/pts" "$BASE/dev/link" "$BASE/dev/console" "$BASE/dev/link2"
 	ROUNDS=$(($(rounds) / 5)) rounds_of terminal
 	raced
 	unharmed
-	[ "$WON" -gt 0 ] || die "no create worked: $stderr"
 	clean
 }
 
@@ -135,6 +136,7 @@ try() {
 	ln -s /etc vol/link
 	mkdir -m 700 "$BASE/etc/tmp"
 	edit "$(mount_edit /vol bind "$T/vol" rbind)" "$(mount_edit /vol/real/tmp tmpfs tmpfs '')"
+	works create_and_delete
 	race vol/real vol/link
 	rounds_of create_and_delete
 	raced
@@ -143,6 +145,5 @@ try() {
 	[ ! -L vol/real ] || real=vol/link
 	eq "$(stat -c %a $real/tmp)" 1777
 	unharmed
-	[ "$WON" -gt 0 ] || die "no create worked: $(<last)"
 	clean
 }

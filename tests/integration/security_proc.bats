@@ -26,12 +26,12 @@ bare() {
 		WON=$((WON + 1))
 		found+=$(bare "$T/mountinfo")
 	}
+	works look
 	race "$BASE/proc" "$BASE/other"
 	rounds_of look
 	raced
 	eq "$found" "" "procfs without masks"
 	unharmed
-	[ "$WON" -gt 0 ] || die "no run worked: $(<last)"
 }
 
 # restore DEVICE…: of the host's, in case the test fails.
