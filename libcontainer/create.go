@@ -110,6 +110,7 @@ func (c *creation) make(gate plan.Gate) error {
 		Cgroup:       c.pair.Leaf.FD(),
 		PidNamespace: c.inputs.pid,
 		Inputs:       c.inputs.fds,
+		Preserve:     c.plan.PreserveFDs,
 		Maps:         c.maps(),
 		Alone:        c.limits.OfMemory(),
 		Fault:        c.runtime.Fault,

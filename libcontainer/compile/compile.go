@@ -80,14 +80,14 @@ type writer struct {
 	how  map[openHow]program.Addr
 	stat program.Addr // room for one struct statx
 
-	sys   program.Cell // handle on /proc/sys, if there are sysctls
-	null  program.Cell // handle on the host's null device, if there are masks
-	empty program.Cell // the empty directory that masks directories
-	// emptyUsed is 1 once that is mounted somewhere.
-	emptyUsed program.Cell
-	inside    program.Cell // whether init is in the working directory
-	exe       program.Cell // address of the path that is executed
-	zero      program.Addr // eight zero bytes
+	proc   program.Cell            // handle on the host's /proc, if it is needed
+	places map[string]program.Cell // handles on the mounts at /proc, /sys and /dev, if they are needed
+	later  map[int]program.Cell    // the mounts that are made read-only at the end, by index
+	null   maskSource              // masks files
+	empty  maskSource              // masks directories
+	inside program.Cell            // whether init is in the working directory
+	exe    program.Cell            // address of the path that is executed
+	zero   program.Addr            // eight zero bytes
 
 	missing []Missing
 
@@ -97,7 +97,7 @@ type writer struct {
 
 // NewInit writes the program of a container's init.
 func NewInit(p *plan.Plan) (*Init, error) {
-	w := &writer{Builder: program.NewBuilder(program.Base), plan: p, how: map[openHow]program.Addr{}}
+	w := &writer{Builder: program.NewBuilder(program.Base), plan: p, how: map[openHow]program.Addr{}, places: map[string]program.Cell{}, later: map[int]program.Cell{}}
 	w.sync = w.Input(program.InputSync)
 	w.stat = w.Space(statxSize)
 	w.Name(w.stat, "statx")
@@ -106,9 +106,9 @@ func NewInit(p *plan.Plan) (*Init, error) {
 	if p.Process != nil {
 		w.labels(p.Process.Labels, p.Keyring != "")
 	}
+	w.procHandles()
 	flags := w.namespaces()
 	w.keyring()
-	w.procHandles()
 	w.maskSources()
 	w.rootfs()
 	for i := range p.Mounts {
@@ -134,12 +134,9 @@ func NewInit(p *plan.Plan) (*Init, error) {
 }
 
 // harden makes init unreachable before anything else: it dies with its
-// parent, nothing can attach to it, and no descriptor that it was born with
-// survives an execve.
+// parent, and nothing can attach to it.
 func (w *writer) harden() {
 	w.prctl("set the parent death signal", unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL))
-	w.Call("mark descriptors close-on-exec", unix.SYS_CLOSE_RANGE,
-		program.Const(3+w.plan.PreserveFDs), program.Const(uint32(0xffffffff)), program.Const(unix.CLOSE_RANGE_CLOEXEC))
 	w.Call("set the process name", unix.SYS_PRCTL,
 		program.Const(unix.PR_SET_NAME), w.String(ProcessName).Arg())
 	w.Call("clear the umask", unix.SYS_UMASK, program.Const(0))

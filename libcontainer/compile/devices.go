@@ -16,8 +16,11 @@ func (w *writer) devices() {
 	if !p.OwnDev || !p.IsNew(unix.CLONE_NEWNS) {
 		return
 	}
-	dev := w.fdcell("dev")
-	w.openDir("/dev", inRoot, dev, nil)
+	dev, made := w.places["/dev"]
+	if !made {
+		dev = w.fdcell("dev")
+		w.openDir("/dev", inRoot, dev, nil)
+	}
 	for i := range p.Devices {
 		d := &p.Devices[i]
 		dir := dev
@@ -35,7 +38,9 @@ func (w *writer) devices() {
 		}
 	}
 	w.links(dev)
-	w.close(dev)
+	if !made {
+		w.close(dev)
+	}
 }
 
 // makeDevice makes a node. One that is there already must be the very same
@@ -69,6 +74,8 @@ func (w *writer) bindDevice(d *plan.Device) {
 	w.isType("see that the host's "+d.Path+" is the device that is asked for", d.Type, unix.ENODEV)
 	w.Check("see that the host's "+d.Path+" is the device that is asked for", w.stat+statxRdev, ^uint64(0),
 		rdev(d.Major, d.Minor), uintptr(unix.ENODEV))
+	// Read-only is the node, not the device: its mode and owner are the host's.
+	w.mountSetattr("make the host's "+d.Path+" read-only", tree, false, unix.MOUNT_ATTR_RDONLY, 0, 0)
 	w.openat2("open "+d.Path+" in the root", w.root, below(d.Path), openHow{flags: handle, resolve: inRoot}, target).
 		Skip(done, program.OK).Ignore(unix.ENOENT)
 	w.makeFile(d.Path, inRoot, target)

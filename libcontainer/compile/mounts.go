@@ -2,6 +2,7 @@ package compile
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -27,6 +28,13 @@ func (w *writer) mount(index int) {
 	default:
 		w.filesystem(index)
 	}
+}
+
+// openTop opens what is mounted on a handle. No path is resolved again, which
+// could lead to another mount by now: ".." from a root is the root, and as for
+// every name what is mounted there is entered.
+func (w *writer) openTop(destination string, target, to program.Cell) {
+	w.openat2("open the mount on "+destination, target, "..", openHow{flags: handle, resolve: inRoot}, to)
 }
 
 // resolveFor is how a mount's destination is looked up. /proc and /sys must be
@@ -78,35 +86,73 @@ func (w *writer) filesystem(index int) {
 		w.moveMount("bind /sys on "+m.Destination, tree, target)
 	}
 	w.Here(done)
-	if m.TmpCopyUp {
-		w.copyUp(index, target)
-	}
-	if inherit {
-		w.inheritMode(m.Destination, existed)
+	change := len(m.Propagation) > 0 || m.RecSet|m.RecClear != 0 || m.Label != ""
+	place, last := w.isPlace(index), readonlyLast(m)
+	if inherit || change || place || last || m.TmpCopyUp {
+		top := w.fdcell("top")
+		w.openTop(m.Destination, target, top)
+		if m.TmpCopyUp {
+			w.copyUp(index, target, top)
+		}
+		if inherit {
+			w.inheritMode(m.Destination, existed, top)
+		}
+		if change {
+			w.change(m, top)
+		}
+		if place {
+			w.places[m.Destination] = top
+		}
+		if last {
+			w.later[index] = top
+		}
+		if !place && !last {
+			w.close(top)
+		}
 	}
 	w.close(target)
-	if len(m.Propagation) > 0 || m.RecSet|m.RecClear != 0 || m.Label != "" {
-		w.change(m)
+}
+
+// isPlace says whether a new file system is one in which devices are made, or
+// paths are protected. They are looked up from a handle on it: the way to its
+// destination could be another one by then, and every mask would miss.
+func (w *writer) isPlace(index int) bool {
+	p := w.plan
+	destination := p.Mounts[index].Destination
+	for i := range p.Mounts[index+1:] {
+		if p.Mounts[index+1+i].Destination == destination {
+			return false // that is what the container sees
+		}
 	}
+	inside := func(path string) bool { return strings.HasPrefix("/"+below(path), destination+"/") }
+	switch destination {
+	case "/dev":
+		return p.OwnDev
+	case "/proc", "/sys":
+		return slices.ContainsFunc(p.MaskedPaths, inside) || slices.ContainsFunc(p.ReadonlyPaths, inside)
+	}
+	return false
+}
+
+// place is where to look up a path of the container, and its name there.
+func (w *writer) place(p string) (dir program.Cell, name string) {
+	p = below(p)
+	for destination, top := range w.places {
+		if name, inside := strings.CutPrefix(p, below(destination)+"/"); inside {
+			return top, name
+		}
+	}
+	return w.root, p
 }
 
 // copyUp has the parent copy what a new tmpfs hides into it: below is the
 // handle on that, which stays beneath the mount.
-func (w *writer) copyUp(index int, below program.Cell) {
+func (w *writer) copyUp(index int, below, top program.Cell) {
 	destination := w.plan.Mounts[index].Destination
-	top := w.openTop(destination)
 	w.sendFD("show the runtime what is below "+destination, w.sync, below, w.message(program.Tell, ToldBelow), 8)
 	w.wait("wait for the runtime to have it")
 	w.sendFD("ask the runtime to copy it into "+destination, w.sync, top, w.message(program.Tell, ToldCopyUp+uint32(index)), 8)
 	w.wait("wait for the copy in " + destination)
-	w.close(top)
-}
-
-// openTop opens the root of the directory that was mounted at a destination last.
-func (w *writer) openTop(destination string) program.Cell {
-	top := w.fdcell("top")
-	w.openat2("open "+destination+" in the root", w.root, below(destination), openHow{flags: dirHandle, resolve: inRoot}, top)
-	return top
 }
 
 // remount changes the mount that is at the destination already.
@@ -126,22 +172,18 @@ func (w *writer) remount(m *plan.Mount) {
 // inheritMode gives the root of a tmpfs the mode that the directory beneath
 // has, as the last statx found it, if it was there before: a tmpfs on /tmp
 // stays sticky.
-func (w *writer) inheritMode(destination string, existed program.Cell) {
+func (w *writer) inheritMode(destination string, existed, top program.Cell) {
 	done := w.Label()
 	w.Check("see whether "+destination+" was there", program.Addr(existed), ^uint64(0), 1, uintptr(unix.ENOENT)).
 		Skip(done, unix.ENOENT)
-	top := w.openTop(destination)
 	w.Call("keep the mode of "+destination, unix.SYS_FCHMODAT, top.Arg(), w.String(".").Arg(),
 		program.Cell(w.stat+statxMode).Arg())
-	w.close(top)
 	w.Here(done)
 }
 
 // change does to a new file system what only mount_setattr can: recursive
 // attributes, and the propagation; and what only its own files can be told.
-func (w *writer) change(m *plan.Mount) {
-	top := w.fdcell("top")
-	w.openat2("open "+m.Destination+" in the root", w.root, below(m.Destination), openHow{flags: handle, resolve: inRoot}, top)
+func (w *writer) change(m *plan.Mount, top program.Cell) {
 	if m.Label != "" {
 		w.labelMount(m.Destination, m.Label, top)
 	}
@@ -149,7 +191,6 @@ func (w *writer) change(m *plan.Mount) {
 		w.mountSetattr("set "+attributeNames(m.RecSet, m.RecClear)+" recursively on "+m.Destination, top, true, m.RecSet, m.RecClear, 0)
 	}
 	w.setPropagation(m, top)
-	w.close(top)
 }
 
 func (w *writer) setPropagation(m *plan.Mount, tree program.Cell) {
@@ -243,10 +284,13 @@ func (w *writer) cgroupMount(m *plan.Mount) {
 	w.moveMount("mount "+source+" on "+m.Destination, tree, target)
 	w.close(tree)
 	w.Here(done)
-	w.close(target)
 	if len(m.Propagation) > 0 || m.RecSet|m.RecClear != 0 {
-		w.change(m)
+		top := w.fdcell("top")
+		w.openTop(m.Destination, target, top)
+		w.change(m, top)
+		w.close(top)
 	}
+	w.close(target)
 }
 
 // attributesOf translates the flags of mount(2) that say the same of one mount.

@@ -129,13 +129,13 @@ func (w *writer) timeNamespace() {
 			fmt.Fprintf(&lines, "%s %d %d\n", o.Clock, o.Secs, o.Nanos)
 		}
 		fd := w.fdcell("timens_offsets")
-		w.openHost("open the time offsets", "/proc/self/timens_offsets", unix.O_WRONLY, fd)
+		w.openBelowProc("open the time offsets", "self/timens_offsets", unix.O_WRONLY, fd)
 		text := lines.String()
 		w.write("set time offsets", fd, w.String(text), len(text))
 		w.close(fd)
 	}
 	ns := w.fdcell("time")
-	w.openHost("open the time namespace", "/proc/self/ns/time_for_children", unix.O_RDONLY, ns)
+	w.openBelowProc("open the time namespace", "self/ns/time_for_children", unix.O_RDONLY, ns)
 	w.Call("enter the time namespace", unix.SYS_SETNS, ns.Arg(), program.Const(unix.CLONE_NEWTIME))
 	w.close(ns)
 }
@@ -157,6 +157,12 @@ func (w *writer) loopback() {
 // the container has been opened.
 func (w *writer) openHost(what, name string, flags int, to program.Cell) *program.Op {
 	return w.Call(what, unix.SYS_OPENAT, program.Const(unix.AT_FDCWD), w.String(name).Arg(),
+		program.Const(flags|unix.O_CLOEXEC), program.Const(0)).Keep(to)
+}
+
+// openBelowProc opens a file below the handle of procHandles.
+func (w *writer) openBelowProc(what, name string, flags int, to program.Cell) *program.Op {
+	return w.Call(what, unix.SYS_OPENAT, w.proc.Arg(), w.String(name).Arg(),
 		program.Const(flags|unix.O_CLOEXEC), program.Const(0)).Keep(to)
 }
 

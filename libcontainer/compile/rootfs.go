@@ -9,13 +9,16 @@ import (
 )
 
 // procHandles opens what is needed of the host's procfs while paths still
-// mean the host's: sysctls are written through it later, so that nothing that
-// the image puts on /proc is ever trusted.
+// mean the host's: before a mount namespace is joined, whose /proc may be
+// anything. Sysctls and time offsets are written through it later, so that
+// nothing that another container or the image puts on /proc is ever trusted
+// (CVE-2025-52881).
 func (w *writer) procHandles() {
-	if len(w.plan.Sysctls) == 0 {
+	if len(w.plan.Sysctls) == 0 && !w.plan.IsNew(unix.CLONE_NEWTIME) {
 		return
 	}
-	w.openProc("/proc/sys", w.procSys())
+	w.proc = w.fdcell("proc")
+	w.openProc("/proc", w.proc)
 }
 
 // openProc opens a directory of the host's procfs, and sees that it is one.
@@ -29,22 +32,18 @@ func (w *writer) openProc(name string, to program.Cell) {
 // statfsSize is the length of struct statfs on 64-bit architectures.
 const statfsSize = 120
 
-func (w *writer) procSys() program.Cell {
-	if w.sys == 0 {
-		w.sys = w.fdcell("proc_sys")
-	}
-	return w.sys
-}
-
 // sysctls writes them below the handle of procHandles. What is written goes
 // to the namespaces that init is in.
 func (w *writer) sysctls() {
 	for _, s := range w.plan.Sysctls {
 		fd := w.fdcell("sysctl")
-		w.openat2("open sysctl "+s.Name, w.procSys(), s.Path,
+		w.openat2("open sysctl "+s.Name, w.proc, "sys/"+s.Path,
 			openHow{flags: unix.O_WRONLY | unix.O_CLOEXEC, resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_XDEV}, fd)
 		w.write("set sysctl "+s.Name+" to "+s.Value, fd, w.String(s.Value), len(s.Value))
 		w.close(fd)
+	}
+	if w.proc != 0 {
+		w.close(w.proc) // init may be looked at while it waits at the gate
 	}
 }
 
@@ -194,11 +193,7 @@ func (w *writer) finishRootfs() {
 	}
 	for i := range p.Mounts {
 		if m := &p.Mounts[i]; readonlyLast(m) {
-			fd := w.fdcell("mount")
-			w.openat2("open "+m.Destination+" in the root", w.root, below(m.Destination),
-				openHow{flags: dirHandle, resolve: inRoot}, fd)
-			w.mountSetattr("make "+m.Destination+" read-only", fd, false, unix.MOUNT_ATTR_RDONLY, 0, 0)
-			w.close(fd)
+			w.mountSetattr("make "+m.Destination+" read-only", w.later[i], false, unix.MOUNT_ATTR_RDONLY, 0, 0)
 		}
 	}
 	if p.Rootfs.Propagation != 0 {

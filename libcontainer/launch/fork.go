@@ -34,7 +34,7 @@ func (c *Child) fork(s *Spec, memfd, exe int, inputs map[string]int) error {
 	}
 	pid, err := syscall.ForkExec("/proc/self/fd/"+strconv.Itoa(exe), []string{stage.Name, strconv.Itoa(memfd)}, &syscall.ProcAttr{
 		Env:   twinEnv(),
-		Files: sameNumbers(handed),
+		Files: sameNumbers(handed, s.Preserve),
 		Sys:   &attr,
 	})
 	if err != nil {
@@ -48,18 +48,17 @@ func (c *Child) fork(s *Spec, memfd, exe int, inputs map[string]int) error {
 func twinEnv() []string { return []string{"GOMAXPROCS=1", "GOGC=off"} }
 
 // sameNumbers is the list of descriptors for ForkExec by which the child gets
-// those handed over, and those that it would inherit anyway, under the numbers
-// that they have here.
-func sameNumbers(handed []int) []uintptr {
-	last := 2
+// 0 to 2, those preserved, and those handed over, under the numbers that they
+// have here.
+func sameNumbers(handed []int, preserve int) []uintptr {
+	last := 2 + preserve
 	for _, fd := range handed {
 		last = max(last, fd)
 	}
 	files := make([]uintptr, last+1)
 	for fd := range files {
 		files[fd] = ^uintptr(0) // closed
-		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
-		if err == nil && flags&unix.FD_CLOEXEC == 0 {
+		if fd < 3+preserve {
 			files[fd] = uintptr(fd)
 		}
 	}

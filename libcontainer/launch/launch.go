@@ -35,6 +35,10 @@ type Spec struct {
 	// Inputs are the descriptors that the program asks for, by the names of
 	// its inputs. The child gets them under the same numbers. Borrowed.
 	Inputs map[string]int
+	// Preserve is how many descriptors from 3 on the child inherits beside
+	// those. All others that the caller was started with are not even its
+	// own while it runs the program (CVE-2024-21626).
+	Preserve int
 	// Maps are written when the child has a new user namespace.
 	Maps *Maps
 	// Alone is for children that WaitAlone is going to be called for.
@@ -161,6 +165,8 @@ func (c *Child) write(s *Spec, theirs, memfd, exe int, inputs map[string]int) er
 		b.Call("become group 0 of the user namespace", unix.SYS_SETRESGID, program.Const(0), program.Const(0), program.Const(0))
 		b.Call("become user 0 of the user namespace", unix.SYS_SETRESUID, program.Const(0), program.Const(0), program.Const(0))
 	}
+	b.Call("mark descriptors close-on-exec", unix.SYS_CLOSE_RANGE,
+		program.Const(3+s.Preserve), program.Const(uint32(0xffffffff)), program.Const(unix.CLOSE_RANGE_CLOEXEC))
 	keep := func(fd int) {
 		b.Call(fmt.Sprintf("hand descriptor %d over", fd), unix.SYS_FCNTL, program.Const(fd), program.Const(unix.F_SETFD), program.Const(0))
 	}

@@ -185,6 +185,12 @@ dead() {
 	[[ ${line##*) } == [ZX]* ]]
 }
 
+# mount_edit DESTINATION TYPE SOURCE OPTION,OPTION: an edit that adds a mount.
+mount_edit() {
+	local options=${4//,/\",\"}
+	printf '/mounts+={"destination":"%s","type":"%s","source":"%s"%s}\n' "$1" "$2" "$3" "${4:+,\"options\":[\"$options\"]}"
+}
+
 # caps NAME…: edits that set the three sets that count.
 caps() {
 	local list

@@ -16,11 +16,6 @@ mount_line() {
 	for regexp; do matches "$line" "$regexp"; done
 }
 
-mount_edit() { # DESTINATION TYPE SOURCE OPTION,OPTION
-	local options=${4//,/\",\"}
-	printf '/mounts+={"destination":"%s","type":"%s","source":"%s"%s}\n' "$1" "$2" "$3" "${4:+,\"options\":[\"$options\"]}"
-}
-
 @test "the mounts of a usual bundle, with the options they were given" {
 	in_box "$MI"'for m in / /proc /dev /dev/pts /dev/shm /dev/mqueue /sys /sys/fs/cgroup; do mi $m; done; ls /sys/class/net; stat -f -c %T /dev/shm /proc'
 	mount_line /proc '\[rw,' '\[proc\]'

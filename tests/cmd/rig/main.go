@@ -40,6 +40,12 @@ func commands() map[string]command {
 		"xattr":    {"FILE NAME [VALUE]  print or set an extended attribute", xattr},
 		"idmap":    {"DIR  can a bind mount of DIR be idmapped? exit 1 if not", idmap},
 		"without":  {withoutUsage, without},
+		"sentinel": {"plant DIR | look FILE|DIR…  what no container may change (see sentinel.go)", sentinel},
+		"race":     {"A B…  exchange files until stdin ends; print how often", race},
+		"hostile":  {"ROOTFS PATH KIND TARGET | --list  put something unexpected into an image", hostile},
+		"fds":      {"print the descriptors from 3 on", fds},
+		"withfds":  {"FILE FIRST LAST PROGRAM ARG…  start a program with these descriptors open", withFDs},
+		"seize":    {"INODE STOP  attack an executable from inside a container", seize},
 	}
 }
 
