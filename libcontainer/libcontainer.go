@@ -11,6 +11,7 @@ package libcontainer
 import (
 	"time"
 
+	"github.com/mesoc/mesoc/libcontainer/plan"
 	"github.com/mesoc/mesoc/libcontainer/program"
 	"github.com/mesoc/mesoc/libcontainer/resctrl"
 )
@@ -56,6 +57,25 @@ type RunOptions struct {
 	Keep        bool // do not delete the container when it has ended
 	NoSubreaper bool // do not adopt the container's orphans
 }
+
+// ExecOptions say what to run in a container, and how.
+type ExecOptions struct {
+	ID string
+	// ProcessFile has what config.json has as process. Without one the process
+	// is the container's first but for the wishes.
+	ProcessFile   string
+	Wishes        Wishes
+	PidFile       string // as in CreateOptions
+	ConsoleSocket string
+	PidfdSocket   string
+	PreserveFDs   int
+	Cgroup        string // below the container's leaf; empty for that
+	Detach        bool   // return as soon as the program runs
+	IgnorePaused  bool   // the program then runs when the container is resumed
+}
+
+// Wishes are how another process of a container is to be other than its first.
+type Wishes = plan.Wishes
 
 // KillOptions say whom a signal is for.
 type KillOptions struct {

@@ -35,10 +35,17 @@ type Spec struct {
 	// Inputs are the descriptors that the program asks for, by the names of
 	// its inputs. The child gets them under the same numbers. Borrowed.
 	Inputs map[string]int
+	// Sweep is the first of the descriptors of which none survives that is not
+	// an input, so that a process that is looked at has none of our caller's
+	// either; 0 leaves that to the program.
+	Sweep int
 	// Maps are written when the child has a new user namespace.
 	Maps *Maps
 	// Alone is for children that WaitAlone is going to be called for.
 	Alone bool
+	// Limited says that the cgroup has its limits already: who runs out of
+	// memory there before the child has its own must not take us along.
+	Limited bool
 	// Fault makes a step fail; for tests.
 	Fault *program.Fault
 	// fork has the child made without assembly; for tests.
@@ -161,6 +168,10 @@ func (c *Child) write(s *Spec, theirs, memfd, exe int, inputs map[string]int) er
 		b.Call("become group 0 of the user namespace", unix.SYS_SETRESGID, program.Const(0), program.Const(0), program.Const(0))
 		b.Call("become user 0 of the user namespace", unix.SYS_SETRESUID, program.Const(0), program.Const(0), program.Const(0))
 	}
+	if s.Sweep > 0 {
+		b.Call("mark descriptors close-on-exec", unix.SYS_CLOSE_RANGE,
+			program.Const(s.Sweep), program.Const(uint32(0xffffffff)), program.Const(unix.CLOSE_RANGE_CLOEXEC))
+	}
 	keep := func(fd int) {
 		b.Call(fmt.Sprintf("hand descriptor %d over", fd), unix.SYS_FCNTL, program.Const(fd), program.Const(unix.F_SETFD), program.Const(0))
 	}
@@ -192,6 +203,9 @@ func (c *Child) clone(s *Spec) error {
 	if s.Cgroup >= 0 {
 		args.Flags |= unix.CLONE_INTO_CGROUP
 		args.Cgroup = uint64(s.Cgroup)
+	}
+	if s.Limited {
+		args.Flags |= unix.CLONE_VFORK
 	}
 	pid, err := stage.Clone(&args, uintptr(unsafe.Pointer(&c.memory[0])))
 	if err != nil {
@@ -227,6 +241,11 @@ func inPidNamespace(ns int, f func() error) error {
 		return err
 	}
 	defer sys.Close(own)
+	// The child can be seen there while it still shares our memory
+	// (CVE-2016-9962).
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("become undumpable: %w", err)
+	}
 	if err := unix.Setns(ns, unix.CLONE_NEWPID); err != nil {
 		return fmt.Errorf("join pid namespace: %w", err)
 	}
