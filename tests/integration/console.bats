@@ -227,7 +227,7 @@ exec_console() {
 	start_box
 	cat >session <<-END
 		stty rows 31 cols 97
-		exec '$RUNTIME' --root '$ROOT' exec --tty '$ID' sh -c 'trap "stty size; exit 6" WINCH; stty size; echo up; while :; do sleep 0.05; done'
+		exec '$RUNTIME' --root '$ROOT' exec --tty '$ID' sh -c 'until [ "\$(stty size)" = "31 97" ]; do sleep 0.01; done; trap "stty size; exit 6" WINCH; echo up; while :; do sleep 0.05; done'
 	END
 	(status=0; attached "echo \$\$ >pid; . ./session"; echo "$status" >exit; cp typescript done) &
 	eventually grep -q up typescript
@@ -235,7 +235,7 @@ exec_console() {
 	eventually test -e done
 	wait
 	output=$(tr -d '\r' <done)
-	lines "31 97" "40 50"
+	lines up "40 50"
 	eq "$(cat exit)" 6 "exit status"
 }
 

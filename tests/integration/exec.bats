@@ -77,18 +77,18 @@ hostname_of_box() { "$RIG" get "$BUNDLE/config.json" /hostname; }
 pids_in_leaf() { [ "$(wc -l <"$(leaf)/cgroup.procs")" -eq "$1" ]; }
 
 @test "exec: user, groups, rights and limits are the container's own" {
-	box '/process/user={"uid":1000,"gid":1001,"additionalGids":[5,6],"umask":63}' /process/cwd:=/tmp \
-		'/process/env=["PATH=/bin","X=config"]' '/process/rlimits=[{"type":"RLIMIT_NOFILE","soft":77,"hard":99}]' \
+	box '/process/user={"uid":1000,"gid":1001,"additionalGids":[5,6]}' /process/cwd:=/tmp \
+		'/process/env=["PATH=/bin","X=config"]' '/process/rlimits=[{"type":"RLIMIT_CORE","soft":77000,"hard":99000}]' \
 		$(caps CAP_KILL CAP_AUDIT_WRITE) /process/noNewPrivileges=true
-	ex sh -c 'id; pwd; umask; echo "X=$X HOME=$HOME"; ulimit -Sn; ulimit -Hn; grep -E "^(Cap|NoNewPrivs|Seccomp:)" /proc/self/status'
+	ex sh -c 'id; pwd; umask; echo "X=$X HOME=$HOME"; grep "Max core" /proc/self/limits | tr -s " "; grep -E "^(Cap|NoNewPrivs|Seccomp:)" /proc/self/status'
 	ok
-	lines "uid=1000(user) gid=1001 groups=5,6" /tmp 0077 "X=config HOME=/home/user" 77 99 \
+	lines "uid=1000(user) gid=1001 groups=5,6" /tmp 0022 "X=config HOME=/home/user" "Max core file size 77000 99000 bytes " \
 		$'CapInh:\t0000000000000000' $'CapBnd:\t0000000020000020' $'CapAmb:\t0000000000000000' $'NoNewPrivs:\t1'
 }
 
 @test "exec: flags about the program" {
 	box '/process/env=["PATH=/bin","X=config","Y=config"]' /process/noNewPrivileges=false $(caps CAP_KILL)
-	rt exec --user 1000:5 -g 6 --additional-gids 7 -e X=flag --env Z=a=b --cwd /home/user --cap CAP_SYS_NICE -c CAP_CHOWN --no-new-privs "$ID" \
+	rt exec --user 1000:5 -g 6 -g 7 --env X=flag --env Z=a=b --cwd /home/user --cap CAP_SYS_NICE --cap CAP_CHOWN --no-new-privs "$ID" \
 		sh -c 'id; pwd; echo "$X $Y $Z $HOME"; grep -E "^(CapBnd|CapInh|CapAmb|NoNewPrivs)" /proc/self/status'
 	ok
 	lines "uid=1000(user) gid=5 groups=6,7" /home/user "flag config a=b /home/user" $'CapInh:\t0000000000000000' \
@@ -205,12 +205,12 @@ pids_in_leaf() { [ "$(wc -l <"$(leaf)/cgroup.procs")" -eq "$1" ]; }
 	box '/process/env=["PATH=/bin","X=config"]'
 	process_json '/user={"uid":1000,"gid":7,"additionalGids":[8]}' '/env=["PATH=/bin","Y=file"]' /cwd:=/tmp \
 		'/capabilities={"bounding":["CAP_KILL"]}' /noNewPrivileges=true \
-		'/rlimits=[{"type":"RLIMIT_NOFILE","soft":55,"hard":66}]' \
-		'/args=["sh","-c","id; pwd; echo \"$X $Y\"; ulimit -Sn; grep -E \"^(CapBnd|NoNewPrivs)\" /proc/self/status"]'
+		'/rlimits=[{"type":"RLIMIT_CORE","soft":55000,"hard":66000}]' \
+		'/args=["sh","-c","id; pwd; echo \"$X $Y\"; grep \"Max core\" /proc/self/limits | tr -s \" \"; grep -E \"^(CapBnd|NoNewPrivs)\" /proc/self/status"]'
 	for form in "--process process.json" "-p $T/process.json" "--process=process.json"; do
 		rt exec $form "$ID"
 		ok
-		lines "uid=1000(user) gid=7 groups=8" /tmp " file" 55 $'CapBnd:\t0000000000000020' $'NoNewPrivs:\t1'
+		lines "uid=1000(user) gid=7 groups=8" /tmp " file" "Max core file size 55000 66000 bytes " $'CapBnd:\t0000000000000020' $'NoNewPrivs:\t1'
 	done
 }
 
@@ -225,6 +225,31 @@ pids_in_leaf() { [ "$(wc -l <"$(leaf)/cgroup.procs")" -eq "$1" ]; }
 	rt exec --process process.json "$ID"
 	ok
 	eq "$output" $'0077\n200'
+}
+
+@test "exec: scheduler, I/O priority and processors" {
+	ours "runc 1.1 knows none of them"
+	box '/process/scheduler={"policy":"SCHED_BATCH","nice":3}' '/process/ioPriority={"class":"IOPRIO_CLASS_IDLE","priority":0}' \
+		'/process/execCPUAffinity={"initial":"0","final":"1"}'
+	ex sh -c 'cut -d " " -f 19,41 /proc/self/stat; grep Cpus_allowed_list /proc/self/status'
+	ok
+	eq "$output" $'3 3\nCpus_allowed_list:\t1'
+	process_json '/scheduler!' '/execCPUAffinity={"initial":"0"}' '/args=["sh","-c","cut -d \" \" -f 19,41 /proc/self/stat; nproc"]'
+	rt exec --process process.json "$ID"
+	ok
+	eq "$output" "0 0"$'\n'"$(nproc)"
+}
+
+@test "exec: running out of the container's memory ends the program and says so by its status" {
+	need controller:memory
+	box '/linux/resources/memory={"limit":8388608,"swap":8388608}'
+	for ((i = 0; i < 5; i++)); do
+		ex rig burn 64
+		eq "$status" 137 "exit status"
+	done
+	rt exec "$ID" true
+	ok
+	eq "$(state /status)" running
 }
 
 @test "exec --process: a bad file is an error with pointers, and nothing runs" {
@@ -284,14 +309,13 @@ pids_in_leaf() { [ "$(wc -l <"$(leaf)/cgroup.procs")" -eq "$1" ]; }
 		>out 2>err 3<f3 4<f4 5</ </dev/null || s=$?
 	eq "$s" 0 "exit status, with $(cat err)"
 	eq "$(cat out)" $'three\nfour\nend'
+	ours "runc's exec has no socket activation"
 	bash -c 'export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@"' sh "$RUNTIME" --root "$ROOT" exec --preserve-fds 1 "$ID" \
 		sh -c 'cat <&3; cat <&4; env | grep ^LISTEN_ | sort; [ -e /proc/$$/fd/5 ] && echo leak; echo end' >out 2>err 3<f3 4<f4 5</ </dev/null || s=$?
 	eq "$s" 0 "exit status, with $(cat err)"
 	eq "$(cat out)" $'three\nfour\nLISTEN_FDS=1\nLISTEN_PID=1\nend'
-	if is_mesoc; then
-		rt exec --preserve-fds 3 "$ID" true
-		exec_fails descriptor
-	fi
+	rt exec --preserve-fds 3 "$ID" true
+	exec_fails descriptor
 }
 
 @test "exec: signals are passed on" {
@@ -331,16 +355,16 @@ pids_in_leaf() { [ "$(wc -l <"$(leaf)/cgroup.procs")" -eq "$1" ]; }
 	box '/linux/namespaces+={"type":"user"}' \
 		'/linux/uidMappings=[{"containerID":0,"hostID":100000,"size":65536}]' \
 		'/linux/gidMappings=[{"containerID":0,"hostID":200000,"size":65536}]' \
-		'/process/rlimits=[{"type":"RLIMIT_NOFILE","soft":77,"hard":99}]'
-	ex sh -c 'id -u; id -g; ulimit -n; cut -d " " -f 1-30 /proc/self/uid_map | tr -s " "'
+		'/process/rlimits=[{"type":"RLIMIT_CORE","soft":77000,"hard":99000}]'
+	ex sh -c 'id -u; id -g; grep "Max core" /proc/self/limits | tr -s " "; cut -d " " -f 1-30 /proc/self/uid_map | tr -s " "'
 	ok
-	lines 0 77 " 0 100000 65536"
+	lines 0 "Max core file size 77000 99000 bytes " " 0 100000 65536"
 	rt exec --user 1000:5 "$ID" id
 	ok
 	eq "$output" "uid=1000(user) gid=5"
 	rt exec --user 70000 "$ID" id
 	eq "$status" 255
-	has "$stderr" "invalid argument"
+	matches "$stderr" "invalid argument|unmapped user"
 }
 
 @test "exec: a container without a mount and a pid namespace" {
