@@ -229,14 +229,14 @@ exec_console() {
 		stty rows 31 cols 97
 		exec '$RUNTIME' --root '$ROOT' exec --tty '$ID' sh -c 'until [ "\$(stty size)" = "31 97" ]; do sleep 0.01; done; trap "stty size; exit 6" WINCH; echo up; while :; do sleep 0.05; done'
 	END
-	(status=0; attached "echo \$\$ >pid; . ./session"; echo "$status" >exit; cp typescript done) &
+	(status=0; attached "echo \$\$ >pid; . ./session"; echo "$status" >code; cp typescript all) &
 	eventually grep -q up typescript
 	stty -F "$(readlink "/proc/$(cat pid)/fd/0")" rows 40 cols 50
-	eventually test -e done
+	eventually test -e all
 	wait
-	output=$(tr -d '\r' <done)
+	output=$(tr -d '\r' <all)
 	lines up "40 50"
-	eq "$(cat exit)" 6 "exit status"
+	eq "$(cat code)" 6 "exit status"
 }
 
 @test "exec on a terminal: what is typed reaches the program, and the terminal is restored" {

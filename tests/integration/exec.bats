@@ -279,11 +279,11 @@ pids_in_leaf() { [ "$(wc -l <"$(leaf)/cgroup.procs")" -eq "$1" ]; }
 
 @test "exec: the config of the create counts, not the bundle's of today" {
 	ours "runc reads the bundle again"
-	box '/process/env=["PATH=/bin","X=then"]' $(caps CAP_KILL)
-	edit '/process/env=["PATH=/bin","X=now"]' $(caps CAP_KILL CAP_SYS_ADMIN)
+	box '/process/env=["PATH=/bin","X=old"]' $(caps CAP_KILL)
+	edit '/process/env=["PATH=/bin","X=new"]' $(caps CAP_KILL CAP_SYS_ADMIN)
 	ex sh -c 'echo $X; grep CapBnd /proc/self/status'
 	ok
-	lines then $'CapBnd:\t0000000000000020'
+	lines old $'CapBnd:\t0000000000000020'
 	rm "$BUNDLE/config.json"
 	ex echo still
 	ok
