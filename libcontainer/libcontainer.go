@@ -1,5 +1,5 @@
 // Package libcontainer tells the story of a container: create, start, run,
-// kill, delete, state, list. It owns the order of things and nothing else:
+// exec, pause, kill, delete, state, list. It owns the order of things and nothing else:
 // what a bundle means is decided in bundle and plan, what the container's
 // init does in compile, how it is started in launch, where it is counted in
 // cgroup2, and what is remembered in store.

@@ -41,7 +41,7 @@ attack() {
 	done
 	[ -s "$BASE/tmp/seen" ]
 	# stdout and stderr are ours to give; / is the container's; the program is sealed.
-	eq "$(grep -vE -e '-> (/|/dev/null|/tmp/seen|.*/stdout.[0-9]*|.*/memfd:program \(deleted\))$' -e '^2 ->' "$BASE/tmp/seen" | sort | uniq -c)" ""
+	eq "$(grep -vE -e '-> (/|/dev/null|/proc/[0-9]*/fd|/tmp/seen|.*/stdout.[0-9]*|.*/memfd:program \(deleted\))$' -e '^2 ->' "$BASE/tmp/seen" | sort | uniq -c)" ""
 	hasnt "$(cat "$BASE/tmp/seen")" "9 -> /"
 }
 
