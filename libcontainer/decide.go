@@ -172,6 +172,9 @@ func (c *creation) planInit(b *bundle.Bundle, gate plan.Gate, handed activation)
 			return err
 		}
 		restoreNofile(p.Process)
+		if p.Process.Terminal && c.console >= 0 {
+			sizeLikeOurs(p.Process)
+		}
 	}
 	if missing := missingCapabilities(c.spec, o.Held); missing != "" && !p.UserMapped {
 		c.runtime.advise("%s: not held by the runtime, so not given to container %s", missing, c.options.ID)

@@ -191,6 +191,7 @@ func (e *execution) openFiles() error {
 		if e.tty, e.console, err = newTerminal(); err != nil {
 			return err
 		}
+		sizeLikeOurs(e.process)
 	}
 	if !e.options.Detach && e.options.ConsoleSocket != "" {
 		return errors.New("cannot use console socket if mesoc will not detach or allocate tty [give --detach]")
