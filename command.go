@@ -30,11 +30,14 @@ type command struct {
 	run func(*call) error
 }
 
+// manyArguments is the most that a command takes which takes any number.
+const manyArguments = 1<<31 - 1
+
 // commands are all of them, in the order of the help.
 func commands() []*command {
 	return append([]*command{
-		&createCommand, &startCommand, &runCommand, &stateCommand, &listCommand,
-		&killCommand, &deleteCommand, &specCommand, &validateCommand, &checkCommand, &featuresCommand,
+		&createCommand, &startCommand, &runCommand, &execCommand, &stateCommand, &listCommand,
+		&psCommand, &pauseCommand, &resumeCommand, &killCommand, &deleteCommand, &specCommand, &validateCommand, &checkCommand, &featuresCommand,
 	}, unbuiltCommands()...)
 }
 
@@ -52,6 +55,8 @@ func commandNamed(name string) *command {
 		return &killCommand
 	case "delete":
 		return &deleteCommand
+	case "exec":
+		return &execCommand
 	}
 	for _, c := range commands() {
 		if c.name == name {
@@ -149,6 +154,15 @@ func (g given) is(name string) bool {
 	value, ok := g.last(name)
 	on, err := strconv.ParseBool(value)
 	return ok && err == nil && on
+}
+
+// wish is whether a boolean option is on; nil when it is not given.
+func (g given) wish(name string) *bool {
+	if _, given := g.last(name); !given {
+		return nil
+	}
+	on := g.is(name)
+	return &on
 }
 
 // number of an option whose kind is number; 0 when it is not given.

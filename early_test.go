@@ -15,6 +15,8 @@ import (
 var latecomers = map[string]string{
 	"unsafe":                     "nobody: it stands for go:linkname",
 	"flag":                       "urfave/cli's parser",
+	"bytes":                      "ps",
+	"io/fs":                      "ps",
 	"os/user":                    "list",
 	"syscall":                    "list",
 	"text/tabwriter":             "list",

@@ -17,9 +17,9 @@ import (
 
 // Names of what a container's directory holds beside its record.
 const (
-	gateName   = "gate"      // the socket that start connects to
-	notifyName = "notify"    // directory with the NOTIFY_SOCKET of the container
-	planName   = "plan.json" // what start needs to run hooks inside the container
+	gateName   = "gate"   // the socket that start connects to
+	notifyName = "notify" // directory with the NOTIFY_SOCKET of the container
+	insideName = "inside" // the plan.Inside of what runs in the container later
 )
 
 // container is one container that this command is changing: its record is

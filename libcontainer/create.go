@@ -2,7 +2,6 @@ package libcontainer
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -28,6 +27,7 @@ type creation struct {
 	options CreateOptions
 	spec    *specs.Spec
 	plan    *plan.Plan
+	inside  []byte // the plan.Inside, encoded
 	init    *compile.Init
 	mount   cgroup2.Mount
 	limits  cgroup2.Limits
@@ -118,6 +118,10 @@ func (c *creation) make(gate plan.Gate) error {
 	if c.child, err = launch.Start(&spec); err != nil {
 		return err
 	}
+	// While the child mounts. Nobody reads it before the record says created.
+	if err := writeNew(c.locked.Dir(), insideName, c.inside); err != nil {
+		return err
+	}
 	if err := c.limit(); err != nil {
 		return c.explain(err)
 	}
@@ -144,15 +148,6 @@ func (c *creation) prepareDirectory() error {
 			return fmt.Errorf("make directory %s: %w", notifyName, err)
 		}
 	}
-	if c.hooks != nil && len(c.hooks.StartContainer) > 0 {
-		data, err := json.Marshal(&insidePlan{Namespaces: namespaceFlags(c.plan), Process: c.plan.Process})
-		if err != nil {
-			return fmt.Errorf("write down the plan: %w", err)
-		}
-		if err := sys.WriteFileAt(c.locked.Dir(), planName, data, 0o600); err != nil {
-			return err
-		}
-	}
 	switch {
 	case c.plan.Gate != plan.GateSocket:
 	case c.init.Listener != 0:
@@ -163,6 +158,22 @@ func (c *creation) prepareDirectory() error {
 			return err
 		}
 		c.inputs.donate(compile.InputGate, fd)
+	}
+	return nil
+}
+
+// writeNew makes a file that is not there yet.
+func writeNew(dir int, name string, data []byte) error {
+	fd, err := sys.Openat(dir, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return err
+	}
+	err = sys.Write(fd, data)
+	if closeErr := sys.Close(fd); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return nil
 }
@@ -311,31 +322,37 @@ func (c *creation) publish() error {
 		return err
 	}
 	c.record.Pid, c.record.PidStartTime, c.record.Status = c.child.Pid, stat.StartTime, store.Created
-	if err := c.sendPidfd(); err != nil {
+	if err := sendPidfd(c.options.PidfdSocket, c.child.Pidfd); err != nil {
 		return err
 	}
 	c.keepClass()
 	if err := c.locked.Save(c.record); err != nil {
 		return err
 	}
-	if c.options.PidFile == "" {
-		return nil
-	}
-	// Engines parse it as a bare number: no newline.
-	return sys.WriteForeignFileAt(sys.CWD, c.options.PidFile, fmt.Append(nil, c.child.Pid), 0o644)
+	return writePidFile(c.options.PidFile, c.child.Pid)
 }
 
-func (c *creation) sendPidfd() error {
-	if c.options.PidfdSocket == "" {
+// writePidFile writes a process id where the caller wants it, if anywhere.
+// Engines parse it as a bare number: no newline.
+func writePidFile(path string, pid int) error {
+	if path == "" {
 		return nil
 	}
-	sock, err := sys.Connect(unix.SOCK_STREAM, c.options.PidfdSocket)
+	return sys.WriteForeignFileAt(sys.CWD, path, fmt.Append(nil, pid), 0o644)
+}
+
+// sendPidfd sends a pidfd to the socket that the caller names, if any.
+func sendPidfd(path string, pidfd int) error {
+	if path == "" {
+		return nil
+	}
+	sock, err := sys.Connect(unix.SOCK_STREAM, path)
 	if err != nil {
 		return err
 	}
 	defer sys.Close(sock)
-	if err := sys.SendFD(sock, []byte("pidfd"), c.child.Pidfd); err != nil {
-		return fmt.Errorf("send the pidfd to %s: %w", c.options.PidfdSocket, err)
+	if err := sys.SendFD(sock, []byte("pidfd"), pidfd); err != nil {
+		return fmt.Errorf("send the pidfd to %s: %w", path, err)
 	}
 	return nil
 }

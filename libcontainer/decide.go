@@ -17,6 +17,7 @@ import (
 	"github.com/mesoc/mesoc/libcontainer/compile"
 	"github.com/mesoc/mesoc/libcontainer/internal/sys"
 	"github.com/mesoc/mesoc/libcontainer/plan"
+	"github.com/mesoc/mesoc/libcontainer/program"
 	"github.com/mesoc/mesoc/libcontainer/stage"
 	"github.com/mesoc/mesoc/libcontainer/store"
 )
@@ -68,7 +69,7 @@ func (c *creation) decide(gate plan.Gate) error {
 	if err := c.planInit(b, gate, handed); err != nil {
 		return err
 	}
-	return c.open(gate)
+	return c.open()
 }
 
 // devicePaths are the nodes that the config defines itself.
@@ -162,14 +163,18 @@ func (c *creation) planInit(b *bundle.Bundle, gate plan.Gate, handed activation)
 	if err != nil {
 		return err
 	}
+	c.inside = plan.NewInside(p, c.spec).Encode()
 	if os.Getenv("NOTIFY_SOCKET") != "" {
 		p.Mounts = append(p.Mounts, notifyMount(c.path(notifyName)))
 	}
 	if p.Process != nil {
-		if err := c.setHome(p); err != nil {
+		if err := setHome(p.Process, func() ([]byte, error) { return passwdOf(p) }); err != nil {
 			return err
 		}
 		restoreNofile(p.Process)
+		if p.Process.Terminal && c.console >= 0 {
+			sizeLikeOurs(p.Process)
+		}
 	}
 	if missing := missingCapabilities(c.spec, o.Held); missing != "" && !p.UserMapped {
 		c.runtime.advise("%s: not held by the runtime, so not given to container %s", missing, c.options.ID)
@@ -180,12 +185,16 @@ func (c *creation) planInit(b *bundle.Bundle, gate plan.Gate, handed activation)
 		return err
 	}
 	c.record.GateSteps = c.init.StepsAfterGate()
-	if c.runtime.Trace != nil {
-		for i := range c.init.Program.Len() {
-			c.runtime.trace("%s", c.init.Program.Line(i))
+	c.runtime.traceProgram(c.init.Program)
+	return nil
+}
+
+func (r *Runtime) traceProgram(p *program.Program) {
+	if r.Trace != nil {
+		for i := range p.Len() {
+			r.trace("%s", p.Line(i))
 		}
 	}
-	return nil
 }
 
 // restoreNofile gives the program the limit on open files that the caller had,
@@ -211,17 +220,17 @@ func callersNofile() *plan.Rlimit {
 	return &plan.Rlimit{Resource: unix.RLIMIT_NOFILE, Name: "RLIMIT_NOFILE", Soft: soft, Hard: hard}
 }
 
-// setHome gives the program a HOME if the config has none: callers expect it.
-func (c *creation) setHome(p *plan.Plan) error {
-	for _, e := range p.Process.Env {
+// setHome gives the program a HOME if it has none: callers expect it.
+func setHome(p *plan.Process, passwd func() ([]byte, error)) error {
+	for _, e := range p.Env {
 		if strings.HasPrefix(e, "HOME=") && e != "HOME=" {
 			return nil
 		}
 	}
-	home, err := homeOf(p, p.Process.UID)
+	data, err := passwd()
 	if err != nil {
-		return fmt.Errorf("look up the home of user %d: %w", p.Process.UID, err)
+		return fmt.Errorf("look up the home of user %d: %w", p.UID, err)
 	}
-	p.Process.SetDefaultEnv("HOME", home)
+	p.SetDefaultEnv("HOME", homeIn(data, p.UID))
 	return nil
 }

@@ -108,6 +108,7 @@ func (c *container) runHook(h *specs.Hook, index int, p *hookPlace) error {
 		Program:      program,
 		Cgroup:       p.cgroup,
 		PidNamespace: -1,
+		Limited:      p.cgroup >= 0,
 		Inputs:       map[string]int{compile.InputStdin: input, compile.InputStdout: pipe[1]},
 	}
 	if p.init >= 0 {

@@ -42,7 +42,7 @@ func (in *inputs) close() {
 
 // open opens everything that is the caller's: namespaces to join, the console
 // socket. It has no effect on the host.
-func (c *creation) open(gate plan.Gate) error {
+func (c *creation) open() error {
 	for _, n := range c.plan.Namespaces {
 		if n.Path == "" {
 			continue
@@ -63,7 +63,7 @@ func (c *creation) open(gate plan.Gate) error {
 	if err := c.openMaps(); err != nil {
 		return err
 	}
-	return c.openConsole(gate)
+	return c.inputs.openConsole(c.plan.Process != nil && c.plan.Process.Terminal, &c.console, c.options.ConsoleSocket)
 }
 
 // openNamespace opens the namespace at a path and sees that it is one of the
@@ -93,29 +93,28 @@ func openNamespace(n *plan.Namespace) (int, error) {
 }
 
 // openConsole connects to the socket that is to get the terminal. Attached
-// runs bring their own.
-func (c *creation) openConsole(gate plan.Gate) error {
-	terminal := c.plan.Process != nil && c.plan.Process.Terminal
+// commands bring their own, which is donated.
+func (in *inputs) openConsole(terminal bool, own *int, socket string) error {
 	switch {
-	case terminal && c.console >= 0:
+	case terminal && *own >= 0:
 		if _, err := unix.IoctlGetTermios(0, unix.TCGETS); err != nil {
 			return errors.New("attach the terminal: standard input is none [set process.terminal to false]")
 		}
-		c.inputs.donate(compile.InputConsole, c.console)
-		c.console = -1
+		in.donate(compile.InputConsole, *own)
+		*own = -1
 		return nil
-	case terminal && c.options.ConsoleSocket == "":
+	case terminal && socket == "":
 		return errors.New("cannot allocate tty if mesoc will detach without setting console socket [give --console-socket]")
-	case !terminal && c.options.ConsoleSocket != "":
+	case !terminal && socket != "":
 		return errors.New("cannot use console socket if mesoc will not detach or allocate tty [process.terminal is false]")
 	case !terminal:
 		return nil
 	}
-	fd, err := sys.Connect(unix.SOCK_STREAM, c.options.ConsoleSocket)
+	fd, err := sys.Connect(unix.SOCK_STREAM, socket)
 	if err != nil {
 		return fmt.Errorf("connect to the console socket: %w", err)
 	}
-	c.inputs.donate(compile.InputConsole, fd)
+	in.donate(compile.InputConsole, fd)
 	return nil
 }
 

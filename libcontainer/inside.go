@@ -2,7 +2,6 @@ package libcontainer
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -14,25 +13,17 @@ import (
 	"github.com/mesoc/mesoc/libcontainer/plan"
 )
 
-// insidePlan is what start needs of the plan to run hooks inside the
-// container with no more rights than the container has.
-type insidePlan struct {
-	Namespaces uint64
-	Process    *plan.Process
-}
-
-// insidePlan reads what create has left for start.
-func (c *container) insidePlan() (*insidePlan, error) {
-	buf := make([]byte, 4<<20)
-	n, err := sys.ReadFileAt(c.locked.Dir(), planName, buf)
+// readInside reads what create has kept of the plan.
+func readInside(dir int, name string) (*plan.Inside, error) {
+	data, err := sys.ReadAll(dir, name)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
-	p := &insidePlan{}
-	if err := json.Unmarshal(buf[:n], p); err != nil {
-		return nil, fmt.Errorf("read %s: %w", planName, err)
+	in, err := plan.DecodeInside([]byte(data))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
-	return p, nil
+	return in, nil
 }
 
 // namespaceFlags are the kinds of namespaces that are not the runtime's.

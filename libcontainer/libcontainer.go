@@ -1,5 +1,5 @@
 // Package libcontainer tells the story of a container: create, start, run,
-// kill, delete, state, list. It owns the order of things and nothing else:
+// exec, pause, kill, delete, state, list. It owns the order of things and nothing else:
 // what a bundle means is decided in bundle and plan, what the container's
 // init does in compile, how it is started in launch, where it is counted in
 // cgroup2, and what is remembered in store.
@@ -11,6 +11,7 @@ package libcontainer
 import (
 	"time"
 
+	"github.com/mesoc/mesoc/libcontainer/plan"
 	"github.com/mesoc/mesoc/libcontainer/program"
 	"github.com/mesoc/mesoc/libcontainer/resctrl"
 )
@@ -56,6 +57,25 @@ type RunOptions struct {
 	Keep        bool // do not delete the container when it has ended
 	NoSubreaper bool // do not adopt the container's orphans
 }
+
+// ExecOptions say what to run in a container, and how.
+type ExecOptions struct {
+	ID string
+	// ProcessFile has what config.json has as process. Without one the process
+	// is the container's first but for the wishes.
+	ProcessFile   string
+	Wishes        Wishes
+	PidFile       string // as in CreateOptions
+	ConsoleSocket string
+	PidfdSocket   string
+	PreserveFDs   int
+	Cgroup        string // below the container's leaf; empty for that
+	Detach        bool   // return as soon as the program runs
+	IgnorePaused  bool   // the program then runs when the container is resumed
+}
+
+// Wishes are how another process of a container is to be other than its first.
+type Wishes = plan.Wishes
 
 // KillOptions say whom a signal is for.
 type KillOptions struct {

@@ -109,14 +109,9 @@ func (c *creation) attend(o *RunOptions, tty *terminal, queue signals.Queue) (in
 	if o.NoSubreaper {
 		reap = c.child.Reap
 	}
-	status, err := c.passSignals(queue, tty, reap)
-	tty.drain()
+	code, err := follow(c.child, tty, queue, reap)
 	if err != nil {
 		return 0, fmt.Errorf("wait for container %s: %w", o.ID, err)
-	}
-	code := status.Code
-	if status.Signal != 0 {
-		code = 128 + int(status.Signal)
 	}
 	if o.Keep {
 		return code, nil
@@ -163,8 +158,19 @@ func passedOn() []unix.Signal {
 	return list
 }
 
-// passSignals passes signals on to the container until it has ended.
-func (c *creation) passSignals(queue signals.Queue, tty *terminal, reap func() (sys.ExitStatus, error)) (sys.ExitStatus, error) {
+// follow waits for the end of an attached program, passes signals on to it
+// meanwhile, and returns its exit code, 128+n if signal n killed it.
+func follow(child *launch.Child, tty *terminal, queue signals.Queue, reap func() (sys.ExitStatus, error)) (int, error) {
+	status, err := passSignals(child, queue, tty, reap)
+	tty.drain()
+	if status.Signal != 0 {
+		return 128 + int(status.Signal), err
+	}
+	return status.Code, err
+}
+
+// passSignals passes signals on to the program until it has ended.
+func passSignals(child *launch.Child, queue signals.Queue, tty *terminal, reap func() (sys.ExitStatus, error)) (sys.ExitStatus, error) {
 	const short = 20 * time.Millisecond
 	for patience := short; ; {
 		s, err := queue.Next(patience)
@@ -182,7 +188,7 @@ func (c *creation) passSignals(queue signals.Queue, tty *terminal, reap func() (
 		case s == unix.SIGWINCH && tty.attached():
 			tty.resize()
 		default:
-			_ = c.child.Signal(s) // it may have ended just now
+			_ = child.Signal(s) // it may have ended just now
 		}
 	}
 }

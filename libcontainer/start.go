@@ -74,7 +74,7 @@ func (c *container) startHooks() error {
 	if c.hooks == nil || len(c.hooks.StartContainer) == 0 {
 		return nil
 	}
-	p, err := c.insidePlan()
+	p, err := readInside(c.locked.Dir(), insideName)
 	if err != nil {
 		return err
 	}

@@ -108,18 +108,14 @@ func (r *Runtime) status(record *store.Record) (Status, error) {
 	case stat.StartTime != record.PidStartTime || stat.Ended():
 		return Stopped, nil
 	}
-	if stat.Comm == record.InitName {
-		err := unix.Access(path.Join(r.Root, record.ID, gateName), unix.F_OK)
-		if err == nil {
-			return Created, nil
-		}
-	}
 	frozen, err := isFrozen(record)
-	if err != nil {
+	switch {
+	case err != nil:
 		return "", err
-	}
-	if frozen {
+	case frozen:
 		return Paused, nil
+	case stat.Comm == record.InitName && unix.Access(path.Join(r.Root, record.ID, gateName), unix.F_OK) == nil:
+		return Created, nil
 	}
 	return Running, nil
 }

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mesoc/mesoc/libcontainer/internal/sys"
+	"github.com/mesoc/mesoc/libcontainer/plan"
 )
 
 // terminal connects the terminal of an attached container with ours.
@@ -82,6 +83,14 @@ func (t *terminal) drain() {
 	select {
 	case <-t.output:
 	case <-time.After(time.Second):
+	}
+}
+
+// sizeLikeOurs has the program's terminal made in the size of ours, so that it
+// never sees another one.
+func sizeLikeOurs(p *plan.Process) {
+	if size, err := unix.IoctlGetWinsize(0, unix.TIOCGWINSZ); err == nil {
+		p.Rows, p.Cols = size.Row, size.Col
 	}
 }
 

@@ -15,28 +15,31 @@ import (
 // passwdMax is the longest passwd file that is read: an image may hold anything.
 const passwdMax = 1 << 20
 
-// homeOf is the home directory that the container's passwd file gives to a
-// user; "/" if it does not say. The file is the image's or, if the config
-// mounts one, that one.
-func homeOf(p *plan.Plan, uid uint32) (string, error) {
-	data, err := readPasswd(p)
-	if err != nil {
-		return "", err
+// homeIn is the home directory that a passwd file gives to a user; "/" if it
+// does not say.
+func homeIn(passwd []byte, uid uint32) string {
+	if fields := passwdEntry(passwd, uid); len(fields) >= 6 && len(fields[5]) > 0 && bytes.IndexByte(fields[5], 0) < 0 {
+		return string(fields[5])
 	}
-	if fields := passwdEntry(data, uid); len(fields) >= 6 && len(fields[5]) > 0 && bytes.IndexByte(fields[5], 0) < 0 {
-		return string(fields[5]), nil
-	}
-	return "/", nil
+	return "/"
 }
 
-func readPasswd(p *plan.Plan) ([]byte, error) {
-	const name = "/etc/passwd"
-	dir, file := p.Rootfs.Path, name
+const passwdName = "/etc/passwd"
+
+// passwdOf reads the passwd file that a container is going to have: the
+// image's or, if the config mounts one, that one.
+func passwdOf(p *plan.Plan) ([]byte, error) {
+	dir, file := p.Rootfs.Path, passwdName
 	for i := range p.Mounts {
-		if p.Mounts[i].Destination == name && p.Mounts[i].Bind {
+		if p.Mounts[i].Destination == passwdName && p.Mounts[i].Bind {
 			dir, file = "/", p.Mounts[i].Source
 		}
 	}
+	return readPasswd(dir, file)
+}
+
+// readPasswd reads a file below a directory that is the root for its path.
+func readPasswd(dir, file string) ([]byte, error) {
 	root, err := sys.Openat(sys.CWD, dir, unix.O_PATH|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return nil, err
@@ -54,7 +57,7 @@ func readPasswd(p *plan.Plan) ([]byte, error) {
 	defer sys.Close(path)
 	var st unix.Stat_t
 	if err := unix.Fstat(path, &st); err != nil {
-		return nil, fmt.Errorf("look at %s: %w", name, err)
+		return nil, fmt.Errorf("look at %s: %w", file, err)
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size > passwdMax {
 		return nil, nil
@@ -67,7 +70,7 @@ func readPasswd(p *plan.Plan) ([]byte, error) {
 	data := make([]byte, st.Size)
 	n, err := sys.Read(fd, data)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+		return nil, fmt.Errorf("read %s: %w", file, err)
 	}
 	return data[:n], nil
 }

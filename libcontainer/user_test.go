@@ -145,3 +145,8 @@ func TestHomeOfMountedPasswd(t *testing.T) {
 		t.Errorf("homeOf of a user without a line: %q, %v", got, err)
 	}
 }
+
+func homeOf(p *plan.Plan, uid uint32) (string, error) {
+	data, err := passwdOf(p)
+	return homeIn(data, uid), err
+}

@@ -11,6 +11,7 @@ package bundle
 import (
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"unicode/utf8"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -82,7 +83,7 @@ func parse(path string, raw []byte) (*specs.Spec, error) {
 	if err == nil {
 		return spec, nil
 	}
-	if explained := diagnose(path, raw); explained != nil {
+	if explained := diagnose(path, raw, reflect.TypeFor[document]()); explained != nil {
 		return nil, explained
 	}
 	return nil, fmt.Errorf("parse %s: %w", path, err)

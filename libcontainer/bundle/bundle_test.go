@@ -60,7 +60,7 @@ func TestGoodConfigs(t *testing.T) {
 		if u := unknownProperties(t, raw); len(u) > 0 {
 			t.Errorf("%s: unknown properties %q", name, u)
 		}
-		if err := diagnose(name, raw); err != nil {
+		if err := diagnose(name, raw, reflect.TypeFor[document]()); err != nil {
 			t.Errorf("%s: the explaining decoder finds what the generated one does not: %v", name, err)
 		}
 	}

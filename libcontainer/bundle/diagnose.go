@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// diagnose explains why a config.json cannot be decoded: where its syntax
+// diagnose explains why a file cannot be decoded as a type: where its syntax
 // breaks, or every value that is of the wrong type. It compares the JSON with
 // the spec's Go types by reflection, which is slow and needs no table. Nil
 // means that it finds nothing wrong.
-func diagnose(path string, raw []byte) error {
+func diagnose(path string, raw []byte, t reflect.Type) error {
 	tree, offset, problem := parseJSON(raw)
 	if problem != "" {
 		return syntaxError(path, raw, offset, problem)
 	}
-	w := walk(tree)
+	w := walk(tree, t)
 	if len(w.problems) == 0 {
 		return nil
 	}
@@ -32,9 +32,9 @@ type typeWalk struct {
 
 // walk compares a config with the type that it is decoded to. What it finds is
 // in the order of the file.
-func walk(tree *node) typeWalk {
+func walk(tree *node, t reflect.Type) typeWalk {
 	w := typeWalk{}
-	w.value("", tree, reflect.TypeFor[document]())
+	w.value("", tree, t)
 	return w
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -158,7 +159,7 @@ func unknownProperties(t *testing.T, raw []byte) []string {
 	if problem != "" {
 		t.Fatal(problem)
 	}
-	return walk(tree).unknown
+	return walk(tree, reflect.TypeFor[document]()).unknown
 }
 
 func TestUnknownProperties(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -64,7 +65,7 @@ func (i *Inspection) read() error {
 		return syntaxError(i.Path, i.raw, offset, problem)
 	}
 	i.tree = tree
-	w := walk(tree)
+	w := walk(tree, reflect.TypeFor[document]())
 	for _, pointer := range w.unknown {
 		i.Warnings = append(i.Warnings, Problem{Pointer: pointer, Value: i.valueAt(pointer), Rule: "unknown property: ignored"})
 	}

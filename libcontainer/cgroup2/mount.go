@@ -2,6 +2,8 @@ package cgroup2
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/mesoc/mesoc/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
@@ -75,4 +77,20 @@ func (m Mount) open() (int, error) {
 		return -1, fmt.Errorf("open cgroup2 mount: %w", err)
 	}
 	return fd, nil
+}
+
+// PathOf returns the cgroup that a process is in, relative to the root of our
+// cgroup namespace, which is that of the mount.
+func PathOf(pid int) (string, error) {
+	name := "/proc/" + strconv.Itoa(pid) + "/cgroup"
+	text, err := sys.ReadAll(sys.CWD, name)
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", name, err)
+	}
+	for line := range strings.Lines(text) {
+		if at, ok := strings.CutPrefix(line, "0::/"); ok {
+			return strings.TrimSuffix(at, "\n"), nil
+		}
+	}
+	return "", fmt.Errorf("read %s: it has no line for cgroup2", name)
 }

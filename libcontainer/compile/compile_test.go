@@ -87,19 +87,7 @@ func TestGolden(t *testing.T) {
 			if err := init.Program.Print(&b); err != nil {
 				t.Fatal(err)
 			}
-			golden := filepath.Join("testdata", name+".golden")
-			if *update {
-				if err := os.WriteFile(golden, []byte(b.String()), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := b.String(); got != string(want) {
-				t.Errorf("the program is not the one in %s; first difference:\n%s", golden, firstDifference(got, string(want)))
-			}
+			matchesGolden(t, filepath.Join("testdata", name+".golden"), b.String())
 			encodes(t, init)
 		})
 	}

@@ -52,14 +52,7 @@ func NewHook(h *Hook) *program.Program {
 	for fd, input := range []string{InputStdin, InputStdout, InputStdout} {
 		w.Call("set descriptor "+strconv.Itoa(fd), unix.SYS_DUP3, w.Input(input).Arg(), program.Const(fd), program.Const(0))
 	}
-	if h.Join != 0 {
-		w.Call("join the namespaces of the container", unix.SYS_SETNS, w.Input(InputInit).Arg(), program.Const(h.Join))
-		if h.Join&unix.CLONE_NEWUSER != 0 {
-			w.Call("become group 0 of the user namespace", unix.SYS_SETRESGID, program.Const(0), program.Const(0), program.Const(0))
-			w.Call("become user 0 of the user namespace", unix.SYS_SETRESUID, program.Const(0), program.Const(0), program.Const(0))
-			w.prctl("set the parent death signal", unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL))
-		}
-	}
+	w.joinProcess(h.Join)
 	w.Call("change to directory "+h.Cwd, unix.SYS_CHDIR, w.String(h.Cwd).Arg())
 	if h.Identity != nil {
 		w.rights(h.Identity, h.UserMapped)

@@ -17,16 +17,18 @@ import (
 func (w *writer) identity() {
 	p := w.plan.Process
 	w.ownStdio(p)
-	w.enterCwd(p)
+	w.enterCwd(p, func(cwd program.Cell) { w.makeDir(p.Cwd, inRoot, cwd) })
 	if !w.plan.UserMapped {
-		for _, l := range p.Rlimits {
-			w.rlimit(early(l))
-		}
+		w.earlyRlimits(p)
 	}
 	w.waitForLimits(p)
 	w.processAttributes(p)
 	w.rights(p, w.plan.UserMapped)
 	w.settleCwd(p)
+	w.umask(p)
+}
+
+func (w *writer) umask(p *plan.Process) {
 	w.Call(fmt.Sprintf("set umask %#o", p.Umask), unix.SYS_UMASK, program.Const(p.Umask))
 }
 
@@ -129,16 +131,20 @@ func (w *writer) ownStdio(p *plan.Process) {
 	}
 }
 
-// enterCwd goes to the working directory while init may still make it. If
-// root is not let in (a user namespace, a network file system), the user may
-// be: settleCwd tries again.
-func (w *writer) enterCwd(p *plan.Process) {
+// enterCwd goes to the working directory while the process may still make it,
+// if make, which writes how, is not nil. If root is not let in (a user
+// namespace, a network file system), the user may be: settleCwd tries again.
+func (w *writer) enterCwd(p *plan.Process, make func(cwd program.Cell)) {
 	w.inside = w.Cell("inside", 0)
 	cwd := w.fdcell("cwd")
 	done, open := w.Label(), w.Label()
-	w.openat2("open working directory "+p.Cwd, w.root, below(p.Cwd), openHow{flags: dirHandle, resolve: inRoot}, cwd).
-		Skip(open, program.OK).Skip(done, unix.EACCES).Ignore(unix.ENOENT)
-	w.makeDir(p.Cwd, inRoot, cwd)
+	op := w.openat2("open working directory "+p.Cwd, w.root, below(p.Cwd), openHow{flags: dirHandle, resolve: inRoot}, cwd)
+	if make != nil {
+		op.Skip(open, program.OK).Skip(done, unix.EACCES).Ignore(unix.ENOENT)
+		make(cwd)
+	} else {
+		op.Skip(done, unix.EACCES)
+	}
 	w.Here(open)
 	w.Call("change to working directory "+p.Cwd, unix.SYS_FCHDIR, cwd.Arg()).Skip(done, unix.EACCES)
 	w.Store64("remember that this is the working directory", program.Addr(w.inside), program.Const(1))
@@ -173,6 +179,12 @@ func early(l plan.Rlimit) plan.Rlimit {
 		l.Soft, l.Hard = max(l.Soft, minFiles), max(l.Hard, minFiles)
 	}
 	return l
+}
+
+func (w *writer) earlyRlimits(p *plan.Process) {
+	for _, l := range p.Rlimits {
+		w.rlimit(early(l))
+	}
 }
 
 // EarlyRlimits are the limits that the parent sets on an init in a user

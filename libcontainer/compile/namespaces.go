@@ -42,7 +42,7 @@ func (w *writer) namespaces() uint64 {
 		w.enterUser(user)
 		w.unshare("make namespaces", fresh&^(unix.CLONE_NEWUSER|unix.CLONE_NEWPID))
 		if fresh&unix.CLONE_NEWPID != 0 {
-			w.takeOver()
+			w.takeOver("make a process in a new pid namespace", unix.CLONE_NEWPID)
 		}
 		fresh = 0
 	}
@@ -96,19 +96,24 @@ func (w *writer) enterUser(n *plan.Namespace) {
 		w.tell("ask the runtime for the id mappings", ToldMap)
 		w.wait("wait for the id mappings")
 	}
+	w.becomeMappedRoot()
+}
+
+// becomeMappedRoot makes a process that has entered a user namespace its root.
+func (w *writer) becomeMappedRoot() {
 	w.Call("become group 0 of the user namespace", unix.SYS_SETRESGID, program.Const(0), program.Const(0), program.Const(0))
 	w.Call("become user 0 of the user namespace", unix.SYS_SETRESUID, program.Const(0), program.Const(0), program.Const(0))
 	// A change of credentials clears it.
 	w.prctl("set the parent death signal", unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL))
 }
 
-// takeOver goes on as a new process in a new pid namespace. It is made the
-// parent's child, not ours, and the parent is told its process id.
-func (w *writer) takeOver() {
+// takeOver goes on as a new process, in a new pid namespace or in the one that
+// was joined. It is made the parent's child, not ours, and the parent is told
+// its process id.
+func (w *writer) takeOver(what string, flags uint64) {
 	child := w.Label()
 	pid := w.Cell("pid", 0)
-	w.Call("make a process in a new pid namespace", unix.SYS_CLONE,
-		program.Const(uint64(unix.CLONE_NEWPID|unix.CLONE_PARENT)|uint64(unix.SIGCHLD))).Keep(pid)
+	w.Call(what, unix.SYS_CLONE, program.Const(flags|unix.CLONE_PARENT|uint64(unix.SIGCHLD))).Keep(pid)
 	w.Check("find out which of the two processes this is", program.Addr(pid), ^uint64(0), 0, uintptr(unix.ESRCH)).
 		Skip(child, program.OK).Ignore(unix.ESRCH)
 	msg := w.message(program.TellPid, 0)

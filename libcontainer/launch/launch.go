@@ -43,6 +43,9 @@ type Spec struct {
 	Maps *Maps
 	// Alone is for children that WaitAlone is going to be called for.
 	Alone bool
+	// Limited says that the cgroup has its limits already: who runs out of
+	// memory there before the child has its own must not take us along.
+	Limited bool
 	// Fault makes a step fail; for tests.
 	Fault *program.Fault
 	// fork has the child made without assembly; for tests.
@@ -199,6 +202,9 @@ func (c *Child) clone(s *Spec) error {
 		args.Flags |= unix.CLONE_INTO_CGROUP
 		args.Cgroup = uint64(s.Cgroup)
 	}
+	if s.Limited {
+		args.Flags |= unix.CLONE_VFORK
+	}
 	pid, err := stage.Clone(&args, uintptr(unsafe.Pointer(&c.memory[0])))
 	if err != nil {
 		return fmt.Errorf("clone the process: %w", explainClone(err, s))
@@ -233,6 +239,11 @@ func inPidNamespace(ns int, f func() error) error {
 		return err
 	}
 	defer sys.Close(own)
+	// The child can be seen there while it still shares our memory
+	// (CVE-2016-9962).
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("become undumpable: %w", err)
+	}
 	if err := unix.Setns(ns, unix.CLONE_NEWPID); err != nil {
 		return fmt.Errorf("join pid namespace: %w", err)
 	}

@@ -62,7 +62,7 @@ func New(spec *specs.Spec, o Options) (*Plan, error) {
 		p.Devices = withDefaultDevices(p.Devices)
 	}
 	if spec.Process != nil {
-		p.process(spec.Process, o)
+		p.Process = newProcess(spec.Process, p.UserMapped, o)
 		p.Process.Attributes = NewAttributes(spec.Process, spec.Linux)
 	}
 	return p, nil
@@ -166,7 +166,7 @@ func newDevice(d *specs.LinuxDevice) Device {
 // defaultUmask is what a program gets whose config names none, as runc has it.
 const defaultUmask = 0o022
 
-func (p *Plan) process(s *specs.Process, o Options) {
+func newProcess(s *specs.Process, userMapped bool, o Options) *Process {
 	r := &Process{
 		Terminal:     s.Terminal,
 		UID:          s.User.UID,
@@ -194,7 +194,7 @@ func (p *Plan) process(s *specs.Process, o Options) {
 	}
 	if c := s.Capabilities; c != nil {
 		held := o.Held
-		if p.UserMapped { // its root has all of them
+		if userMapped { // its root has all of them
 			held = ^uint64(0)
 		}
 		r.Capabilities = Capabilities{
@@ -207,7 +207,7 @@ func (p *Plan) process(s *specs.Process, o Options) {
 		// An ambient capability has to be permitted and inheritable.
 		r.Capabilities.Ambient &= r.Capabilities.Permitted & r.Capabilities.Inheritable
 	}
-	p.Process = r
+	return r
 }
 
 // uniqueEnv drops all but the last entry of every variable and keeps their order.

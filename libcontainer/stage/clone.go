@@ -23,8 +23,9 @@ type CloneArgs struct {
 
 // Clone makes a child by clone3 that runs the image at the address given,
 // and returns its pid. The child shares the parent's memory (CLONE_VM), and the
-// parent does not wait for it (no CLONE_VFORK), so that it can write the id
-// maps and whatever else the child's program waits for.
+// parent does not wait for it, so that it can write the id maps and whatever
+// else the child's program waits for; with CLONE_VFORK its thread waits for the
+// execve, or the end.
 //
 // Sharing memory with a running Go process is safe because no Go code runs in
 // the child: it goes from the kernel to an interpreter that lives in registers
@@ -39,7 +40,8 @@ type CloneArgs struct {
 //     blocked; its program sets the mask that the next program is to have.
 //   - The child's death does not touch the parent, but for one: the OOM killer
 //     kills all who share the memory. If the child is to live in a cgroup
-//     with a small memory.max, set the limit after its execve.
+//     with a small memory.max, set the limit after its execve; if the limit is
+//     there already, use CLONE_VFORK, whose children are spared (in_vfork).
 //   - What belongs to the memory belongs to both: PR_SET_DUMPABLE, and the
 //     loss of dumpability by a change of ids. A time namespace cannot be joined
 //     before execve.
@@ -51,7 +53,7 @@ func Clone(args *CloneArgs, image uintptr) (pid int, err error) {
 		return 0, syscall.ENOSYS
 	}
 	const ours = unix.CLONE_VM | unix.CLONE_CLEAR_SIGHAND
-	const never = unix.CLONE_VFORK | unix.CLONE_THREAD | unix.CLONE_SIGHAND | unix.CLONE_SETTLS
+	const never = unix.CLONE_THREAD | unix.CLONE_SIGHAND | unix.CLONE_SETTLS
 	if args.Flags&never != 0 || args.Stack != 0 {
 		return 0, syscall.EINVAL
 	}

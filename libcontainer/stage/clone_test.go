@@ -152,10 +152,34 @@ func TestClonePidfd(t *testing.T) {
 	}
 }
 
+// With CLONE_VFORK the parent goes on when the child has ended, or executed.
+func TestCloneWaits(t *testing.T) {
+	needClone(t)
+	var ended program.Cell
+	image := share(t, -1, func(b *program.Builder) {
+		ended = b.Cell("ended", 0)
+		pause := b.Space(16) // struct timespec
+		b.PutUint64(pause+8, 20e6)
+		b.Call("sleep", unix.SYS_NANOSLEEP, pause.Arg(), program.Const(0))
+		b.Store64("say so", program.Addr(ended), program.Const(1))
+		b.Call("end", unix.SYS_EXIT_GROUP, program.Const(5))
+	})
+	pid, err := Clone(&CloneArgs{Flags: unix.CLONE_VFORK, ExitSignal: uint64(unix.SIGCHLD)}, image.at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if image.word(ended) != 1 {
+		t.Error("the parent did not wait")
+	}
+	if status := wait(t, pid); status.ExitStatus() != 5 {
+		t.Errorf("status %#x, want exit status 5", status)
+	}
+}
+
 func TestCloneRefuses(t *testing.T) {
 	needClone(t)
 	for _, args := range []CloneArgs{
-		{Flags: unix.CLONE_VFORK}, {Flags: unix.CLONE_THREAD}, {Flags: unix.CLONE_SIGHAND},
+		{Flags: unix.CLONE_THREAD}, {Flags: unix.CLONE_SIGHAND},
 		{Flags: unix.CLONE_SETTLS}, {Stack: 1}, {Flags: unix.CLONE_NEWNS | unix.CLONE_FS}, {ExitSignal: 1 << 20},
 	} {
 		if pid, err := Clone(&args, 0); err != unix.EINVAL {

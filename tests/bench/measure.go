@@ -26,7 +26,7 @@ func groups() []group {
 		run("run minimal", func(b bundles) string { return b.minimal }),
 		run("run default", func(b bundles) string { return b.standard }),
 		run("run docker", func(b bundles) string { return b.docker }),
-		{[]string{"create", "state", "start", "kill", "delete"}, steps},
+		{[]string{"create", "state", "start", "exec", "exec -d", "kill", "delete"}, steps},
 		{[]string{"lifecycle"}, lifecycle},
 	}
 }
@@ -89,6 +89,20 @@ func steps(s *session, r runtime, out sample) error {
 			return err
 		}
 		if err := record(out, "start", func() (time.Duration, error) { return c.command("start", c.id) }); err != nil {
+			return err
+		}
+		if err := record(out, "exec", func() (time.Duration, error) { return c.command("exec", c.id, "/bin/true") }); err != nil {
+			return err
+		}
+		detached := *c
+		detached.pidFile += ".exec"
+		if err := record(out, "exec -d", func() (time.Duration, error) {
+			return c.command("exec", "--detach", "--pid-file", detached.pidFile, c.id, "/bin/true")
+		}); err != nil {
+			return err
+		}
+		// As long as nobody has collected it, its pid namespace cannot end.
+		if err := detached.ended(); err != nil {
 			return err
 		}
 		if err := record(out, "kill", func() (time.Duration, error) { return c.command("kill", c.id, "KILL") }); err != nil {

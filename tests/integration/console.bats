@@ -162,6 +162,103 @@ attached() {
 	clean
 }
 
+# exec_console FLAG…: exec with a receiver on the socket, as console_create.
+exec_console() {
+	mkfifo keys
+	"$RIG" console "$T/console.sock" "$T/console.out" <keys >rig.out 2>&1 3>&- &
+	exec 9>keys
+	eventually test -S console.sock
+	rt exec --detach --console-socket "$T/console.sock" "$@"
+}
+
+@test "exec --console-socket: a terminal of the program's own" {
+	edit -- /bin/sleep 1000
+	start_box
+	exec_console --tty --pid-file "$T/pid" "$ID" sh -c 'tty; echo "rdev $(stat -L -c %t:%T /proc/$$/fd/0 /proc/$$/fd/1 /proc/$$/fd/2 | tr "\n" " ")"
+		echo via-tty >/dev/tty; [ -e /dev/console ] && echo console; cut -d" " -f7 /proc/self/stat; read -r line; echo "read $line"; exit 0'
+	ok
+	has "$(cat console.out.facts)" "fds=1"
+	eventually said 34816
+	echo hello >&9
+	eventually said "read hello"
+	eventually dead "$(cat pid)"
+	exec 9>&-
+	out=$(tr -d '\r' <console.out)
+	has "$out" "/dev/pts/0"
+	has "$out" $'\nvia-tty\n'
+	matches "$out" 'rdev 88:0 88:0 88:0'
+	hasnt "$out" $'\nconsole\n'
+}
+
+@test "exec --console-socket: size and owner as the process file says" {
+	edit -- /bin/sleep 1000
+	start_box
+	"$RIG" get "$BUNDLE/config.json" /process >process.json
+	"$RIG" edit process.json /terminal=true '/consoleSize={"height":19,"width":71}' '/user={"uid":1000,"gid":1000}' \
+		'/args=["sh","-c","stty size; stat -L -c %u /dev/fd/0; echo end"]'
+	exec_console --process process.json "$ID"
+	ok
+	eventually said end
+	exec 9>&-
+	eq "$(tr -d '\r' <console.out)" $'19 71\n1000\nend'
+}
+
+@test "exec: a console socket and a terminal go together, and only detached" {
+	edit -- /bin/sleep 1000
+	start_box
+	rt exec --detach --tty "$ID" true
+	eq "$status" 255
+	has "$stderr" "console socket"
+	rt exec --detach --console-socket "$T/none" "$ID" true
+	eq "$status" 255
+	has "$stderr" "cannot use console socket"
+	rt exec --tty --console-socket "$T/none" "$ID" true
+	eq "$status" 255
+	has "$stderr" "cannot use console socket"
+	rt exec --detach --tty --console-socket "$T/none" "$ID" true
+	eq "$status" 255
+	has "$stderr" "no such file or directory"
+	rt exec --tty "$ID" true
+	eq "$status" 255
+}
+
+@test "exec on a terminal: sized like the caller's, and resized with it" {
+	edit -- /bin/sleep 1000
+	start_box
+	cat >session <<-END
+		stty rows 31 cols 97
+		exec '$RUNTIME' --root '$ROOT' exec --tty '$ID' sh -c 'until [ "\$(stty size)" = "31 97" ]; do sleep 0.01; done; trap "stty size; exit 6" WINCH; echo up; while :; do sleep 0.05; done'
+	END
+	(status=0; attached "echo \$\$ >pid; . ./session"; echo "$status" >code; cp typescript all) &
+	eventually grep -q up typescript
+	stty -F "$(readlink "/proc/$(cat pid)/fd/0")" rows 40 cols 50
+	eventually test -e all
+	wait
+	output=$(tr -d '\r' <all)
+	lines up "40 50"
+	eq "$(cat code)" 6 "exit status"
+}
+
+@test "exec on a terminal: what is typed reaches the program, and the terminal is restored" {
+	edit -- /bin/sleep 1000
+	start_box
+	printf 'typed\n' >in
+	STDIN=in attached "before=\$(stty -g); '$RUNTIME' --root '$ROOT' exec -t '$ID' sh -c 'read -r line; echo \"got \$line\"; exit 3'; echo status=\$?; [ \"\$before\" = \"\$(stty -g)\" ] && echo restored"
+	lines "got typed" status=3 restored
+}
+
+@test "exec --pidfd-socket: the pidfd of the process" {
+	ours "runc has it since 1.2"
+	edit -- /bin/sleep 1000
+	start_box
+	"$RIG" pidfd "$T/pidfd.sock" >pidfd.out 2>&1 3>&- </dev/null &
+	eventually test -S pidfd.sock
+	rt exec --detach --pid-file "$T/pid" --pidfd-socket "$T/pidfd.sock" "$ID" sleep 1000
+	ok
+	eventually test -s pidfd.out
+	eq "$(cat pidfd.out)" "$(cat pid)"
+}
+
 @test "pidfd-socket: the pidfd of init" {
 	ours "runc has it since 1.2"
 	"$RIG" pidfd "$T/pidfd.sock" >pidfd.out 2>&1 3>&- </dev/null &

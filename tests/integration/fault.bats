@@ -124,6 +124,55 @@ fail_at() {
 	clean
 }
 
+# fail_exec_at STEP [FLAG…]: exec fails as ordered, and nothing of it runs. 2: the
+# step was not reached.
+fail_exec_at() {
+	local step=$1 what
+	shift
+	what=$(sed -n "s/^$step .*  # //p" steps)
+	what=${what%%;*}
+	MESOC_TEST_FAULT=$step:EIO rt exec --pid-file "$T/pid" "$@"
+	if [ "$status" -eq 0 ] && [[ "$MAY" == *" $step "* ]]; then
+		rm -f pid
+		return 2
+	fi
+	eq "$status" 255 "exit status of exec failing at step $step"
+	has "$stderr" "exec in container $ID: $what: input/output error"
+	[[ $stderr != *$'\n'* ]] || die "more than one line: $stderr"
+	[ ! -e pid ] || die "a pid file after a failure at step $step"
+	eq "$(wc -l <"/sys/fs/cgroup/mesos/$ID/leaf/cgroup.procs")" 1 "processes after step $step"
+}
+
+@test "each step of exec's program" {
+	edit '/process/capabilities={"bounding":["CAP_KILL"],"effective":["CAP_KILL"],"permitted":["CAP_KILL"]}' \
+		'/linux/seccomp={"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_ERRNO"}]}' \
+		/process/oomScoreAdj=100 -- /bin/sleep 1000
+	start_box
+	local flags=(--user 1000:1000 --cwd /tmp "$ID" true)
+	rt --debug exec "${flags[@]}"
+	ok
+	sed -n 's/^step \([0-9]*\): /\1 /p' "$T/stderr.$N" >steps
+	n=$(wc -l <steps)
+	[ "$n" -ge 50 ] || die "only $n steps"
+	MAY=" $(skippable | tr '\n' ' ') "
+	reached=0
+	every=1
+	if emulated; then every=7; fi
+	for ((i = 0; i < n; i += every)); do
+		s=0
+		fail_exec_at $i "${flags[@]}" || s=$?
+		case $s in
+		0) reached=$((reached + 1)) ;;
+		2) ;;
+		*) die "step $i: $(sed -n "$((i + 1))p" steps)" ;;
+		esac
+	done
+	[ $((reached * every * 2)) -ge "$n" ] || die "only $reached of $n steps were reached"
+	eq "$(state /status)" running
+	rt exec "${flags[@]}"
+	ok
+}
+
 @test "orders that make no sense" {
 	for f in x 12:NOSUCH -1 12: 12:0; do
 		MESOC_TEST_FAULT=$f rt create --bundle "$BUNDLE" "$ID"
