@@ -17,12 +17,17 @@ import (
 // engines that is "unknown", and not "no".
 func silent(at string, v reflect.Value) []string {
 	var list []string
-	switch {
-	case v.IsZero():
-		return []string{at}
-	case v.Kind() == reflect.Pointer:
-		return silent(at, v.Elem())
-	case v.Kind() == reflect.Struct:
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			return silent(at, v.Elem())
+		}
+		list = append(list, at)
+	case reflect.Slice, reflect.Map, reflect.String:
+		if v.Len() == 0 {
+			list = append(list, at)
+		}
+	case reflect.Struct:
 		for i := range v.NumField() {
 			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
 			list = append(list, silent(at+"/"+name, v.Field(i))...)
