@@ -283,9 +283,9 @@ probe_veth() { unshare --net ip link add nic1 type veth peer name peer1; }
 	ours "the words"
 	local m="{\"destination\":\"/a\",\"source\":\"$T\",\"options\":" map='[{"containerID":0,"hostID":1,"size":1}]'
 	for o in '"bind","idmap"' '"rbind","ridmap"'; do
-		not_created "/mounts/7/options: idmap needs uidMappings and gidMappings" -- "/mounts+=$m[$o]}"
-		not_created "/mounts/7/gidMappings: is required with uidMappings" -- "/mounts+=$m[$o],\"uidMappings\":$map}"
-		not_created "/mounts/7/uidMappings: is required with gidMappings" -- "/mounts+=$m[$o],\"gidMappings\":$map}"
+		not_created "/mounts/7/options: idmap needs uidMappings and gidMappings" -- "/mounts+=${m}[$o]}"
+		not_created "/mounts/7/gidMappings: is required with uidMappings" -- "/mounts+=${m}[$o],\"uidMappings\":$map}"
+		not_created "/mounts/7/uidMappings: is required with gidMappings" -- "/mounts+=${m}[$o],\"gidMappings\":$map}"
 	done
 }
 
@@ -314,7 +314,7 @@ probe_veth() { unshare --net ip link add nic1 type veth peer name peer1; }
 			rt start "$ID"
 			;;
 		esac
-		refused "run hook $k[0]" "exit status 37" "the reason"
+		refused "run hook ${k}[0]" "exit status 37" "the reason"
 		eq "$("$RIG" get last /status)" stopped "$k"
 		[ $k = poststart ] || [ ! -e "$BASE/ran" ] || die "$k: the program has run"
 		rt state "$ID"
