@@ -3,13 +3,13 @@
 
 load helpers
 
-@test "ociVersion: every 1.x, with suffixes, is what the state tells" {
+@test "ociVersion: every 1.x, with suffixes, and the state tells it" {
 	for v in 1.0.0 1.0.0-rc5 1.0.2-dev 1.1.0+dev 1.2.1 1.3.0; do
 		edit /ociVersion:=$v
 		create
 		ok
 		eq "$stderr" ""
-		[ "$v" != 1.3.0 ] && ! is_mesoc || eq "$(state /ociVersion)" $v
+		! is_mesoc || eq "$(state /ociVersion)" $v # runc tells its own
 		rt delete "$ID"
 		ok
 	done

@@ -214,7 +214,7 @@ box"
 	rt delete --force "$ID"
 	ok
 	eq "$stderr" ""
-	eq "$(<"$BASE/log")" $'startContainer\npoststart\npoststop'
+	eq "$(sort "$BASE/log")" $'poststart\npoststop\nstartContainer'
 	clean
 }
 
