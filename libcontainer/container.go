@@ -139,8 +139,13 @@ func (c *container) destroy() error {
 	if err := c.removeClass(); err != nil {
 		return err
 	}
-	if c.hooks != nil {
+	if c.hooks != nil && len(c.hooks.Poststop) > 0 {
 		c.runEveryHook(c.hooks.Poststop, runtimePlace("poststop", Stopped, 0, c.record.Bundle))
+		// They run once, also when the removal has to be done again.
+		c.record.Hooks = nil
+		if err := c.locked.Save(c.record); err != nil {
+			c.runtime.warn("%v", err)
+		}
 	}
 	return c.locked.Remove()
 }

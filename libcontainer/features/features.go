@@ -41,6 +41,8 @@ func Document(version, commit string) *features.Features {
 			"io.mesoc.commit":  commit,
 			"org.opencontainers.runc.checkpoint.enabled": "false", // what engines ask for, of every runtime
 		},
+		// All of ours: one that is not known is an error.
+		PotentiallyUnsafeConfigAnnotations: []string{"io.mesoc."},
 	}
 }
 

@@ -44,6 +44,23 @@ MKNOD='CAP_MKNOD CAP_DAC_OVERRIDE'
 	eq "$output" "1:3 666 0:5"
 }
 
+@test "linux.devices: in a user namespace they are the host's nodes" {
+	chmod 755 "$T" "${T%/*}" "${T%/*/*}"
+	mknod -m 666 "/dev/$ID" c 1 7
+	undo "rm /dev/$ID"
+	userns=('/linux/namespaces+={"type":"user"}' '/linux/uidMappings=[{"containerID":0,"hostID":100000,"size":65536}]'
+		'/linux/gidMappings=[{"containerID":0,"hostID":100000,"size":65536}]')
+	in_box "stat -c '%t:%T' /dev/zero /dev/$ID; mknod /dev/x c 1 3 2>&1; (echo x >/dev/$ID) 2>&1 || :" "${userns[@]}" $(caps CAP_MKNOD) \
+		"/linux/devices=[{\"path\":\"/dev/$ID\",\"type\":\"c\",\"major\":1,\"minor\":7}]" \
+		'/linux/resources/devices+={"allow":true,"type":"c","major":1,"minor":7,"access":"rwm"}'
+	lines 1:5 1:7 "mknod: /dev/x: Operation not permitted"
+	has "$output" "No space left on device"
+	edit "/linux/devices/0/minor=5"
+	create
+	fails "/dev/$ID"
+	clean
+}
+
 @test "linux.devices: a node of the image that is another device is an error" {
 	ours "runc ignores that something is there"
 	mknod "$BASE/dev/thing" c 1 3

@@ -24,6 +24,7 @@ setup_test() {
 	document
 	eq "$status" 0 "exit status"
 	eq "$stderr" ""
+	eq "${output:0:1}${output: -1}" "{}"
 	run -0 "$RIG" get "$T/features" /ociVersionMin /ociVersionMax /linux/cgroup/v2
 	matches "$output" $'^1\\.0\\.[0-9]+\n1\\.[0-9.]+[^\n]*\ntrue$'
 }
@@ -65,6 +66,8 @@ setup_test() {
 	eq "$output" '["MPOL_F_NUMA_BALANCING","MPOL_F_RELATIVE_NODES","MPOL_F_STATIC_NODES"]'
 	run -0 "$RIG" get "$T/features" /linux/memoryPolicy/modes
 	for m in DEFAULT BIND INTERLEAVE WEIGHTED_INTERLEAVE PREFERRED PREFERRED_MANY LOCAL; do has "$output" "\"MPOL_$m\""; done
+	run -0 "$RIG" get "$T/features" /potentiallyUnsafeConfigAnnotations
+	eq "$output" '["io.mesoc."]'
 	run -0 "$RIG" get "$T/features" /linux/cgroup/systemd
 	eq "$output" false
 }

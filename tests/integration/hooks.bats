@@ -84,13 +84,30 @@ $BUNDLE
 
 @test "state on stdin: the pid is the one that the hook's pid namespace knows" {
 	ours "runc and crun tell others"
+	rt create --bundle "$BUNDLE" "${ID}b"
+	ok
+	other=$(state /pid "${ID}b")
 	script 'sleep 1000'
 	all_hooks
-	start_box
-	mv "$BASE/state.startContainer" "$T"
-	eq "$("$RIG" get "$T/state.startContainer" /pid)" 1 startContainer
-	pid=$("$RIG" get "$T/state.createContainer" /pid)
-	[ "$pid" = 1 ] || eq "$pid" "$(state /pid)" createContainer
+	for ns in new joined none; do
+		case $ns in
+		joined) edit "/linux/namespaces/@pid/path:=/proc/$other/ns/pid" ;;
+		none) edit /linux/namespaces/@pid! ;;
+		esac
+		start_box
+		pid=$(state /pid)
+		inner=$(sed -n 's/^NSpid:.*\t//p' "/proc/$pid/status")
+		mv "$BASE/state.startContainer" "$T"
+		for k in prestart createRuntime poststart; do eq "$("$RIG" get "$T/state.$k" /pid)" "$pid" "$ns $k"; done
+		for k in createContainer startContainer; do eq "$("$RIG" get "$T/state.$k" /pid)" "$inner" "$ns $k"; done
+		case $ns in
+		new) eq "$inner" 1 ;;
+		joined) [ "$inner" -gt 1 ] && [ "$inner" != "$pid" ] ;;
+		none) eq "$inner" "$pid" ;;
+		esac
+		rt delete --force "$ID"
+		ok
+	done
 }
 
 @test "several of one kind run in their order" {
@@ -120,6 +137,7 @@ $BUNDLE
 	mine=$(for n in mnt pid net uts; do readlink /proc/self/ns/$n; done)
 	for k in prestart createRuntime poststart poststop; do
 		eq "$(head -n 4 "$T/ns.$k")" "$mine" $k
+		is_mesoc && eq "$(sed -n 5p "$T/ns.$k")" "$BUNDLE" "directory of $k"
 	done
 	# After the mounts, before the pivot: the root filesystem at the host's path, filled.
 	eq "$(sed -n 1p "$T/ns.createContainer")" "$net"
@@ -166,6 +184,38 @@ box"
 		grep -q '^MARK=1$' $f
 		run ! grep -E '^(GOMAXPROCS|GOGC|MESOC_INIT)' $f
 	done
+}
+
+@test "env: of startContainer, the container's" {
+	ours "runc's has none"
+	script 'env | sort >/env.program'
+	hook startContainer 'env | sort >/env.hook'
+	hook startContainer 'env | sort >/env.own' '"env":["A=1","PATH=/bin"]'
+	export MARK=1
+	start_box
+	unset MARK
+	stopped
+	plain() { grep -vE '^(HOME|PWD|OLDPWD|SHLVL|_)=' "$BASE/env.$1"; }
+	eq "$(plain program)" $'PATH=/bin:/usr/bin\nTERM=xterm'
+	eq "$(plain hook)" "$(plain program)"
+	eq "$(plain own)" $'A=1\nPATH=/bin'
+}
+
+@test "config.json that is changed after create: the hooks are those of the create" {
+	script 'sleep 1000'
+	hook startContainer 'echo startContainer >>/log'
+	for k in poststart poststop; do hook $k "echo $k >>$BASE/log"; done
+	create
+	ok
+	for k in startContainer poststart poststop; do edit "/hooks/$k=[{\"path\":\"/bin/false\"}]"; done
+	rt start "$ID"
+	ok
+	rm "$BUNDLE/config.json"
+	rt delete --force "$ID"
+	ok
+	eq "$stderr" ""
+	eq "$(sort "$BASE/log")" $'poststart\npoststop\nstartContainer'
+	clean
 }
 
 @test "hooks inherit no blocked signals" {
@@ -240,6 +290,23 @@ box"
 	ok
 	has "$stderr" poststop
 	eq "$(cat log)" second
+	clean
+}
+
+@test "poststop: once, also when the delete has to be done again" {
+	ours "runc's state directory is another"
+	hook poststop "echo poststop >>$T/log; [ -d $ROOT/$ID/x ] || { mkdir $ROOT/$ID/x && mount -t tmpfs tmpfs $ROOT/$ID/x; }"
+	create
+	ok
+	rt delete "$ID"
+	fails "something is mounted there"
+	eq "$(state /status)" stopped
+	rt delete "$ID"
+	fails "something is mounted there"
+	umount "$ROOT/$ID/x"
+	rt delete "$ID"
+	ok
+	eq "$(<"$T/log")" poststop
 	clean
 }
 

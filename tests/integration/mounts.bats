@@ -271,6 +271,37 @@ mount_line() {
 	run ! mountpoint -q shared/box
 }
 
+@test "a mount inside appears on the host below rshared" {
+	mkdir shared
+	mount --bind shared shared
+	undo "umount -R $T/shared"
+	mount --make-shared shared
+	mkdir shared/box
+	in_box "$MI"'mount -t tmpfs -o size=44k tmpfs /vol/box && mi /vol' /linux/rootfsPropagation:=rshared \
+		"$(mount_edit /vol bind "$T/shared" rbind,rshared)" $(caps CAP_SYS_ADMIN)
+	mount_line /vol 'shared:[0-9]+'
+	mountpoint -q shared/box
+	umount shared/box
+}
+
+@test "nothing is mounted that is not asked for" {
+	in_box 'ls -A /proc /sys /dev/pts /dev/shm 2>/dev/null; [ -c /dev/null ] && echo null' '/mounts=[]' /linux/maskedPaths! /linux/readonlyPaths!
+	hasnt "$output" self
+	hasnt "$output" kernel
+	hasnt "$output" ptmx
+	lines null
+	clean
+}
+
+@test "the cgroup mount without a cgroup namespace: the whole tree, and the host's options stay" {
+	before=$(grep ' - cgroup2 ' /proc/self/mountinfo)
+	in_box 'cg=$(sed -n s/^0:://p /proc/self/cgroup); [ $cg != / ] && cat /sys/fs/cgroup$cg/cgroup.procs; mkdir /sys/fs/cgroup/x 2>&1 || :' \
+		/linux/namespaces/@cgroup!
+	lines 1 "mkdir: can't create directory '/sys/fs/cgroup/x': Read-only file system"
+	eq "$(grep ' - cgroup2 ' /proc/self/mountinfo)" "$before"
+	clean
+}
+
 @test "overlay" {
 	mkdir low up work
 	echo lower >low/file

@@ -145,6 +145,15 @@ open_to_mapped() { # the root's owner inside is 100000 outside
 	clean
 }
 
+@test "user namespace: the owners of the root filesystem stay" {
+	open_to_mapped
+	find "$BASE" -exec stat -c '%n %u:%g' {} + | sort >before
+	in_box true "$userns" "$maps" "$gmaps"
+	find "$BASE" -exec stat -c '%n %u:%g' {} + | sort >after
+	cmp before after
+	clean
+}
+
 @test "user namespace: another user than root, with groups" {
 	open_to_mapped
 	in_box 'id -u; id -g; grep ^Groups /proc/self/status | tr -s " \t" " "; cat /proc/self/oom_score_adj' "$userns" "$maps" "$gmaps" \
@@ -180,6 +189,32 @@ open_to_mapped() { # the root's owner inside is 100000 outside
 		'/linux/uidMappings=[{"containerID":0,"hostID":0,"size":1}]' '/linux/gidMappings=[{"containerID":0,"hostID":0,"size":1}]' \
 		/mounts/@~1dev~1pts/options='["nosuid","noexec","newinstance","ptmxmode=0666","mode=0620"]'
 	lines "$(readlink "/proc/$HOLDER/ns/user")" "$(readlink "/proc/$HOLDER/ns/net")" " 0 0 1" box
+	clean
+}
+
+@test "user namespace joined by path, where setgroups is denied: additional groups are an error" {
+	ours "the words"
+	open_to_mapped
+	hold --user --map-root-user
+	join="/linux/namespaces+={\"type\":\"user\",\"path\":\"/proc/$HOLDER/ns/user\"}"
+	pts=/mounts/@~1dev~1pts/options='["nosuid","noexec","newinstance","ptmxmode=0666","mode=0620"]'
+	in_box 'cat /proc/self/setgroups' "$join" "$pts"
+	eq "$output" deny
+	edit '/process/user/additionalGids=[0]'
+	create
+	if [ "$status" -eq 0 ]; then rt start "$ID"; fi
+	fails "set additional groups" "operation not permitted"
+	clean
+}
+
+@test "user namespace without a network namespace: /sys is the host's, read-only" {
+	open_to_mapped
+	in_box 'ls /sys/class/net; awk "\$5 == \"/sys\" {print \$6}" /proc/self/mountinfo; (echo >/sys/kernel/uevent_seqnum) 2>&1 || :' \
+		"$userns" "$maps" "$gmaps" /linux/namespaces/@network! \
+		/mounts/@~1dev~1pts/options='["nosuid","noexec","newinstance","ptmxmode=0666","mode=0620"]'
+	lines lo
+	matches "$output" $'(^|\n)ro,'
+	has "$output" "Read-only file system"
 	clean
 }
 
