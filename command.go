@@ -37,7 +37,8 @@ const manyArguments = 1<<31 - 1
 func commands() []*command {
 	return append([]*command{
 		&createCommand, &startCommand, &runCommand, &execCommand, &stateCommand, &listCommand,
-		&psCommand, &pauseCommand, &resumeCommand, &killCommand, &deleteCommand, &specCommand, &validateCommand, &checkCommand, &featuresCommand,
+		&psCommand, &pauseCommand, &resumeCommand, &killCommand, &deleteCommand,
+		&updateCommand, &eventsCommand, &statsCommand, &specCommand, &validateCommand, &checkCommand, &featuresCommand,
 	}, unbuiltCommands()...)
 }
 
@@ -90,7 +91,7 @@ const (
 // option is one flag, of a command or global.
 type option struct {
 	name    string // with dashes
-	alias   string // one letter
+	alias   string // one letter, or what some say instead
 	kind    kind
 	meta    string // what stands for the value in the help
 	usage   string

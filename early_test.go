@@ -14,9 +14,10 @@ import (
 // latecomers are what this package imports and no early command reaches.
 var latecomers = map[string]string{
 	"unsafe":                     "nobody: it stands for go:linkname",
+	"bytes":                      "ps and stats",
 	"flag":                       "urfave/cli's parser",
-	"bytes":                      "ps",
 	"io/fs":                      "ps",
+	"math":                       "update and events",
 	"os/user":                    "list",
 	"syscall":                    "list",
 	"text/tabwriter":             "list",

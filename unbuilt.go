@@ -7,7 +7,7 @@ import "fmt"
 // gets an error.
 func unbuiltCommands() []*command {
 	names := []string{
-		"update", "events", "checkpoint", "restore", "wait", "stats", "watch", "recover",
+		"checkpoint", "restore", "wait", "watch", "recover",
 	}
 	unbuilt := make([]*command, len(names))
 	for i, name := range names {

@@ -30,7 +30,7 @@ type typeWalk struct {
 	unknown  []string // JSON pointers of the properties that the spec does not know
 }
 
-// walk compares a config with the type that it is decoded to. What it finds is
+// walk compares a file with the type that it is decoded to. What it finds is
 // in the order of the file.
 func walk(tree *node, t reflect.Type) typeWalk {
 	w := typeWalk{}

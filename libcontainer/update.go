@@ -1,0 +1,90 @@
+package libcontainer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/mesoc/mesoc/libcontainer/bundle"
+	"github.com/mesoc/mesoc/libcontainer/cgroup2"
+	"github.com/mesoc/mesoc/libcontainer/cgroup2/devices"
+)
+
+// Update changes the limits of a container that is created, running or paused:
+// those that r names, and none if one of them is refused. Device rules take
+// the place of all that there were; without rules those stay. The name says
+// where the resources come from, for errors.
+func (r *Runtime) Update(_ context.Context, id, name string, resources *specs.LinuxResources) error {
+	c, err := r.lock(id)
+	defer c.close()
+	if err != nil {
+		return err
+	}
+	if err := c.update(name, resources); err != nil {
+		return fmt.Errorf("update container %s: %w", id, err)
+	}
+	return nil
+}
+
+func (c *container) update(name string, r *specs.LinuxResources) error {
+	status, err := c.runtime.status(&c.record)
+	if err != nil {
+		return err
+	}
+	switch {
+	case status == Stopped:
+		return ErrNotRunning
+	case status == Creating:
+		return errors.New("its create did not finish")
+	case c.record.Cgroup == "":
+		return errors.New("it has no cgroup of its own")
+	}
+	mount := cgroup2.Mount{Path: c.record.CgroupMount}
+	pair, err := cgroup2.OpenPair(mount, c.record.Cgroup, c.record.CgroupLeaf)
+	if err != nil {
+		return err
+	}
+	defer pair.Close()
+	if err := completeSwap(pair.Container, r.Memory); err != nil {
+		return err
+	}
+	warnings, err := bundle.CheckResources(name, r)
+	if err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		c.runtime.advise("%s", w)
+	}
+	limits, err := cgroup2.Translate(r)
+	if err != nil {
+		return err
+	}
+	for _, i := range limits.Ignored {
+		c.runtime.advise("%s: ignored: %s", i.Field, i.Why)
+	}
+	var filter *devices.Program
+	if len(limits.Devices) > 0 {
+		program, err := devices.Compile(append(limits.Devices, devices.Defaults()...))
+		if err != nil {
+			return err
+		}
+		filter = &program
+	}
+	return pair.Update(mount, limits, filter)
+}
+
+// completeSwap adds the memory limit that the container has to a wish for a
+// limit of memory and swap that does not come with one.
+func completeSwap(c *cgroup2.Cgroup, m *specs.LinuxMemory) error {
+	if m == nil || m.Swap == nil || *m.Swap <= 0 || m.Limit != nil && *m.Limit != 0 {
+		return nil
+	}
+	limit, err := c.MemoryLimit()
+	if err == nil && limit != nil {
+		inUse := int64(*limit)
+		m.Limit = &inUse
+	}
+	return err
+}
