@@ -124,26 +124,6 @@ func (c *Cgroup) usage(file string) (uint64, error) {
 	return n, nil
 }
 
-// MemoryLimit returns memory.max in bytes; nil for no limit, and where the
-// controller is not enabled.
-func (c *Cgroup) MemoryLimit() (*uint64, error) {
-	text, err := c.read(fileMemory)
-	if gone(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	limit, unlimited, err := parseMax(text)
-	if err != nil {
-		return nil, fmt.Errorf("read %s of cgroup %s: %w", fileMemory, c.path, err)
-	}
-	if unlimited {
-		return nil, nil
-	}
-	return &limit, nil
-}
-
 // value returns what p points to, 0 for nothing.
 func value[T int64 | uint64](p *T) T {
 	if p == nil {

@@ -170,6 +170,14 @@ func (r *statReader) memory() *MemoryStats {
 	return m
 }
 
+// MemoryLimit returns memory.max in bytes; nil for no limit, and where the
+// controller is not enabled.
+func (c *Cgroup) MemoryLimit() (*uint64, error) {
+	r := statReader{c: c}
+	limit := parse(&r, fileMemory, parseLimit)
+	return limit, r.err
+}
+
 func (r *statReader) hugetlb() map[string]Amount {
 	controllers, there := r.text("cgroup.controllers")
 	if !there || len(Controllers{{Controller: "hugetlb"}}.missing(controllers)) > 0 {

@@ -16,10 +16,10 @@ import (
 // of a limit (pages taken away, processes killed) stays done. The device
 // program is replaced in one step, nil leaves it alone.
 func (p *Pair) Update(m Mount, l Limits, filter *devices.Program) error {
-	if err := l.belowUsage.checkUsage(p.Container); err != nil {
+	if err := p.enable(m, l.Controllers()); err != nil {
 		return err
 	}
-	if err := p.enable(m, l.Controllers()); err != nil {
+	if err := l.belowUsage.checkUsage(p.Container); err != nil {
 		return err
 	}
 	outside, err := p.Container.values(l.Settings)
