@@ -145,7 +145,7 @@ func (c *Cgroup) writeFile(name, value string) error {
 // write is writeFile with an error that says it all.
 func (c *Cgroup) write(name, value string) error {
 	if err := c.writeFile(name, value); err != nil {
-		return fmt.Errorf("set %s to %s in %s: %w", name, value, c.path, err)
+		return fmt.Errorf("set %s to %s in %s: %w", name, printable(value), c.path, err)
 	}
 	return nil
 }
