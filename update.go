@@ -20,7 +20,7 @@ var updateCommand = command{
 	arguments: "ID",
 	description: `Changes limits of a container that is created, running or paused: all that are
 given, or none if one of them is refused. What is not given stays as it is.
-Device rules take the place of all that there were. Sizes are in bytes, or end
+Device rules stay as they are. Sizes are in bytes, or end
 in k, m, g or t; -1 is no limit.`,
 	options: [][]option{{
 		{name: "resources", alias: "r", meta: "FILE", usage: "file with what config.json has as linux.resources, - for stdin; other flags do not count then"},

@@ -103,10 +103,13 @@ func (w *watch) run(interval time.Duration, tell func(Event) error) error {
 		}
 		w.next = time.Now().Add(interval)
 		stats, err := w.runtime.measure(&w.record)
-		if err == nil {
-			err = tell(Event{ID: w.record.ID, Stats: stats})
-		}
 		if err != nil {
+			if ended, waitErr := sys.PidfdWait(w.init, time.Now()); waitErr == nil && ended {
+				continue // in the middle of that
+			}
+			return err
+		}
+		if err := tell(Event{ID: w.record.ID, Stats: stats}); err != nil {
 			return err
 		}
 	}

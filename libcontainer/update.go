@@ -9,13 +9,13 @@ import (
 
 	"github.com/mesoc/mesoc/libcontainer/bundle"
 	"github.com/mesoc/mesoc/libcontainer/cgroup2"
-	"github.com/mesoc/mesoc/libcontainer/cgroup2/devices"
 )
 
 // Update changes the limits of a container that is created, running or paused:
-// those that r names, and none if one of them is refused. Device rules take
-// the place of all that there were; without rules those stay. The name says
-// where the resources come from, for errors.
+// those that r names, and none if one of them is refused. Device rules are left
+// as they are: engines send the whole of a container's resources to change its
+// processors, and would take away the devices that a hook has let in. The name
+// says where the resources come from, for errors.
 func (r *Runtime) Update(_ context.Context, id, name string, resources *specs.LinuxResources) error {
 	c, err := r.lock(id)
 	defer c.close()
@@ -64,15 +64,10 @@ func (c *container) update(name string, r *specs.LinuxResources) error {
 	for _, i := range limits.Ignored {
 		c.runtime.advise("%s: ignored: %s", i.Field, i.Why)
 	}
-	var filter *devices.Program
 	if len(limits.Devices) > 0 {
-		program, err := devices.Compile(append(limits.Devices, devices.Defaults()...))
-		if err != nil {
-			return err
-		}
-		filter = &program
+		c.runtime.advise("/devices: ignored: the rules of a container stay as they are")
 	}
-	return pair.Update(mount, limits, filter)
+	return pair.Update(mount, limits)
 }
 
 // completeSwap adds the memory limit that the container has to a wish for a

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mesoc/mesoc/libcontainer/cgroup2/devices"
 	"github.com/mesoc/mesoc/libcontainer/internal/testutil"
 	"golang.org/x/sys/unix"
 )
@@ -28,7 +27,7 @@ func (s tree) update(p *Pair, text string) error {
 	if err != nil {
 		s.Fatal(err)
 	}
-	return p.Update(s.mount, l, nil)
+	return p.Update(s.mount, l)
 }
 
 // The kernel refuses the second value of four.
@@ -108,36 +107,6 @@ func TestUpdateAll(t *testing.T) {
 	if err := s.update(p, `{"cpu":{"shares":1024}}`); err == nil || !strings.Contains(err.Error(), "an idle cgroup has no weight") {
 		t.Errorf("a weight of what is idle: %v", err)
 	}
-}
-
-func TestUpdateFilter(t *testing.T) {
-	s := scratch(t)
-	testutil.Feature(t, "bpf")
-	p := s.create("c1", nil)
-	count := func(want int) {
-		t.Helper()
-		if n, err := devices.Count(p.Container.FD()); n != want || err != nil {
-			t.Errorf("%d programs, %v; want %d", n, err, want)
-		}
-	}
-	some, err := devices.Compile(devices.Defaults())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		if err := p.Update(s.mount, Limits{}, &some); err != nil {
-			t.Fatal(err)
-		}
-		count(1)
-	}
-	if err := p.Update(s.mount, Limits{}, nil); err != nil {
-		t.Fatal(err)
-	}
-	count(1)
-	if err := s.update(p, `{"unified":{"cgroup.max.depth":"x"}}`); !errors.Is(err, unix.EINVAL) {
-		t.Error(err)
-	}
-	count(1)
 }
 
 func TestStats(t *testing.T) {

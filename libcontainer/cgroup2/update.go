@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/mesoc/mesoc/libcontainer/cgroup2/devices"
 	"github.com/mesoc/mesoc/libcontainer/internal/sys"
 	"golang.org/x/sys/unix"
 )
@@ -14,8 +13,8 @@ import (
 // there was is read first, and put back when the kernel refuses something. The
 // controllers that are enabled on the way stay so, and what was done because
 // of a limit (pages taken away, processes killed) stays done. The device
-// program is replaced in one step, nil leaves it alone.
-func (p *Pair) Update(m Mount, l Limits, filter *devices.Program) error {
+// program is left alone.
+func (p *Pair) Update(m Mount, l Limits) error {
 	if err := p.enable(m, l.Controllers()); err != nil {
 		return err
 	}
@@ -37,11 +36,6 @@ func (p *Pair) Update(m Mount, l Limits, filter *devices.Program) error {
 	for i, w := range writes {
 		if err := p.at(w).write(w.file, w.value); err != nil {
 			return p.revert(writes[:i], err)
-		}
-	}
-	if filter != nil {
-		if err := devices.Replace(p.Container.fd, *filter); err != nil {
-			return p.revert(writes, fmt.Errorf("filter devices of cgroup %s: %w", p.Container.path, err))
 		}
 	}
 	return nil
