@@ -104,7 +104,7 @@ func (w *watch) run(interval time.Duration, tell func(Event) error) error {
 		w.next = time.Now().Add(interval)
 		stats, err := w.runtime.measure(&w.record)
 		if err != nil {
-			if ended, waitErr := sys.PidfdWait(w.init, time.Now()); waitErr == nil && ended {
+			if ended, waitErr := sys.PidfdWait(w.init, time.Now().Add(time.Second)); waitErr == nil && ended {
 				continue // in the middle of that
 			}
 			return err

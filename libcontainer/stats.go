@@ -91,8 +91,13 @@ func (c *container) interfaces() ([]Interface, error) {
 	defer sys.Close(fd)
 	proc := "/proc/" + strconv.Itoa(c.record.Pid)
 	text, err := networkCounters(proc)
-	// As long as init has not ended nobody else can have its pid.
-	if ended, waitErr := sys.PidfdWait(fd, time.Now()); ended || waitErr != nil {
+	// As long as init has not ended nobody else can have its pid. On its way
+	// there it loses its namespaces first.
+	deadline := time.Now()
+	if err != nil {
+		deadline = deadline.Add(time.Second)
+	}
+	if ended, waitErr := sys.PidfdWait(fd, deadline); ended || waitErr != nil {
 		return nil, waitErr
 	}
 	if err != nil || text == "" {

@@ -17,7 +17,7 @@ attached() {
 
 ended() {
 	"$RIG" wait "$EVENTS" 20
-	wait "$EVENTS"
+	wait "$EVENTS" || die "events: status $?: $(<events.err)"
 	eq "$(cat events.err)" ""
 }
 
