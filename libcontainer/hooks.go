@@ -158,14 +158,16 @@ const hookTimeoutMax = 10 * 365 * 24 * 3600
 // the timeout, in seconds, its whole process group is killed; a grandchild
 // that has left the group and holds the pipe open does not keep us waiting.
 func waitForHook(child *launch.Child, out int, timeout *int) error {
-	// A step that failed is told first of all; a hook that runs says nothing.
-	if _, err := child.Next(); !errors.Is(err, launch.ErrDied) {
-		child.Kill()
-		return err
-	}
 	var deadline time.Time
 	if timeout != nil {
 		deadline = time.Now().Add(time.Duration(min(*timeout, hookTimeoutMax)) * time.Second)
+	}
+	// A step that failed is told first of all; a hook that runs says nothing.
+	// One whose execve the agent of its filter has to answer may wait until the
+	// time is over, which collect sees then.
+	if _, err := child.NextBefore(deadline); !errors.Is(err, launch.ErrDied) && !errors.Is(err, launch.ErrSilent) {
+		child.Kill()
+		return err
 	}
 	var tail []byte
 	ended, err := collect(child.Pidfd, out, deadline, &tail)

@@ -256,6 +256,22 @@ some thing"
 	clean
 }
 
+@test "seccomp notify: a hook whose execve is never answered is killed at its timeout" {
+	ours "in runc init runs them itself"
+	agent never
+	notify '["execve"]'
+	edit '/hooks/startContainer=[{"path":"/bin/true","args":["true"],"timeout":1}]'
+	for cmd in create run; do
+		rt $cmd --bundle "$BUNDLE" "$ID"
+		if [ $cmd = create ]; then
+			ok
+			rt start "$ID"
+		fi
+		fails "run hook startContainer[0] /bin/true: timed out after 1s"
+		clean
+	done
+}
+
 # box starts a container that lasts; the edits are its config's.
 box() {
 	edit "$@" -- /bin/sleep 1000
