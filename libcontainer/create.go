@@ -240,7 +240,7 @@ func (c *creation) accompany() error {
 		case compile.ToldReady:
 			return nil
 		case compile.ToldFilter: // it says no more
-			return c.passListener(c.plan.Process.Seccomp.Listener, c.child, c.init.Listener, Creating)
+			return passListener(&c.record, c.plan.Process, c.child, c.init.Listener, Creating)
 		}
 		err = c.answer(event)
 		if event.FD >= 0 {

@@ -34,6 +34,7 @@ type execution struct {
 	runtime *Runtime
 	options *ExecOptions
 	record  store.Record
+	status  Status // of the container
 	inside  *plan.Inside
 	process *plan.Process
 	inputs  inputs // among them the pidfd of init
@@ -123,16 +124,18 @@ func (e *execution) open() error {
 
 // openInit opens the container's init, if it is one that can be joined.
 func (e *execution) openInit() error {
-	status, err := e.runtime.status(&e.record)
-	if err != nil {
+	var err error
+	if e.status, err = e.runtime.status(&e.record); err != nil {
 		return err
 	}
 	switch {
-	case status == Stopped:
+	case e.status == Stopped:
 		return errStopped
-	case status == Paused && !e.options.IgnorePaused:
+	case e.status == Paused && !e.options.IgnorePaused:
 		return errPaused
-	case status == Creating:
+	case e.status == Paused: // nothing happens before it is resumed
+		e.status = Running
+	case e.status == Creating:
 		return errors.New("it is still being created")
 	}
 	fd, err := openInit(&e.record)
@@ -238,6 +241,9 @@ func (e *execution) start() error {
 		e.child, err = e.startBesideInit(&spec, err)
 	}
 	if err != nil {
+		return err
+	}
+	if err := passLaterListener(&e.record, e.process, e.child, compile.ExecListener(e.options.PreserveFDs), e.status); err != nil {
 		return err
 	}
 	// The dialogue ends with the execve, or with the errno of what failed.

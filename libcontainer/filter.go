@@ -7,6 +7,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"github.com/mesoc/mesoc/libcontainer/bundle"
 	"github.com/mesoc/mesoc/libcontainer/internal/sys"
 	"github.com/mesoc/mesoc/libcontainer/plan"
 	"github.com/mesoc/mesoc/libcontainer/seccomp"
@@ -51,14 +52,21 @@ func filterOptions() seccomp.Options {
 	return seccomp.Options{Native: seccomp.Native(), Enosys: true}
 }
 
-// CheckFilter says why create would refuse the system call filter of a spec.
-// Loading a bundle does not: compiling is dear, and create does it anyway.
-func CheckFilter(spec *specs.Spec) error {
-	if spec.Linux == nil || spec.Linux.Seccomp == nil {
+// checkFilter says why create would refuse a system call filter. Loading a
+// bundle does not: compiling is dear, and create does it anyway.
+func checkFilter(profile *specs.LinuxSeccomp) *bundle.Problem {
+	if profile == nil {
 		return nil
 	}
-	_, err := seccomp.Compile(spec.Linux.Seccomp, filterOptions())
-	return err
+	_, err := seccomp.Compile(profile, filterOptions())
+	var bad *seccomp.Problem
+	switch {
+	case errors.As(err, &bad):
+		return &bundle.Problem{Pointer: bad.Pointer, Value: bad.Value, Rule: bad.Rule}
+	case err != nil:
+		return &bundle.Problem{Pointer: "/linux/seccomp", Rule: err.Error()}
+	}
+	return nil
 }
 
 // openFilterCache opens the cache of filters. There is none before the first

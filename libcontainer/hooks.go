@@ -15,6 +15,7 @@ import (
 	"github.com/mesoc/mesoc/libcontainer/launch"
 	"github.com/mesoc/mesoc/libcontainer/plan"
 	"github.com/mesoc/mesoc/libcontainer/stage"
+	"github.com/mesoc/mesoc/libcontainer/store"
 )
 
 // hookPlace says where the hooks of one kind run.
@@ -39,17 +40,17 @@ func runtimePlace(kind string, status Status, pid int, bundle string) hookPlace 
 
 // hookState is what hooks read from standard input (runtime.md, state).
 func (c *container) hookState(p *hookPlace) ([]byte, error) {
-	return json.Marshal(c.specState(p.status, p.pid))
+	return json.Marshal(specState(&c.record, p.status, p.pid))
 }
 
-func (c *container) specState(status Status, pid int) specs.State {
+func specState(record *store.Record, status Status, pid int) specs.State {
 	return specs.State{
-		Version:     c.record.OCIVersion,
-		ID:          c.record.ID,
+		Version:     record.OCIVersion,
+		ID:          record.ID,
 		Status:      specs.ContainerState(status),
 		Pid:         pid,
-		Bundle:      c.record.Bundle,
-		Annotations: c.record.Annotations,
+		Bundle:      record.Bundle,
+		Annotations: record.Annotations,
 	}
 }
 
@@ -123,11 +124,9 @@ func (c *container) runHook(h *specs.Hook, index int, p *hookPlace) error {
 		return fail(err)
 	}
 	defer child.Close()
-	if p.identity != nil && p.identity.Seccomp != nil && p.identity.Seccomp.Listener != nil {
-		if err := c.passHookListener(p, child); err != nil {
-			child.Kill()
-			return fail(err)
-		}
+	if err := passLaterListener(&c.record, p.identity, child, compile.HookListener, p.status); err != nil {
+		child.Kill()
+		return fail(err)
 	}
 	if err := waitForHook(child, pipe[0], h.Timeout); err != nil {
 		return fail(err)
@@ -159,14 +158,16 @@ const hookTimeoutMax = 10 * 365 * 24 * 3600
 // the timeout, in seconds, its whole process group is killed; a grandchild
 // that has left the group and holds the pipe open does not keep us waiting.
 func waitForHook(child *launch.Child, out int, timeout *int) error {
-	// A step that failed is told first of all; a hook that runs says nothing.
-	if _, err := child.Next(); !errors.Is(err, launch.ErrDied) {
-		child.Kill()
-		return err
-	}
 	var deadline time.Time
 	if timeout != nil {
 		deadline = time.Now().Add(time.Duration(min(*timeout, hookTimeoutMax)) * time.Second)
+	}
+	// A step that failed is told first of all; a hook that runs says nothing.
+	// One whose execve the agent of its filter has to answer may wait until the
+	// time is over, which collect sees then.
+	if _, err := child.NextBefore(deadline); !errors.Is(err, launch.ErrDied) && !errors.Is(err, launch.ErrSilent) {
+		child.Kill()
+		return err
 	}
 	var tail []byte
 	ended, err := collect(child.Pidfd, out, deadline, &tail)

@@ -2,8 +2,6 @@ package libcontainer
 
 import (
 	"errors"
-	"slices"
-	"strings"
 
 	"github.com/mesoc/mesoc/libcontainer/bundle"
 	"github.com/mesoc/mesoc/libcontainer/cgroup2"
@@ -16,10 +14,8 @@ func Inspect(dir string) (*bundle.Inspection, error) {
 	if err != nil || found.Spec.Linux == nil {
 		return found, err
 	}
-	const filter = "/linux/seccomp"
-	said := slices.ContainsFunc(found.Problems, func(p bundle.Problem) bool { return strings.HasPrefix(p.Pointer, filter) })
-	if err := CheckFilter(found.Spec); err != nil && !said {
-		found.Add(bundle.Problem{Pointer: filter, Rule: err.Error()})
+	if bad := checkFilter(found.Spec.Linux.Seccomp); bad != nil {
+		found.Add(*bad)
 	}
 	_, err = cgroup2.Translate(found.Spec.Linux.Resources)
 	for _, err := range errorsIn(err) {

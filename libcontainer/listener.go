@@ -1,6 +1,7 @@
 package libcontainer
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,15 +14,17 @@ import (
 	"github.com/mesoc/mesoc/libcontainer/internal/sys"
 	"github.com/mesoc/mesoc/libcontainer/launch"
 	"github.com/mesoc/mesoc/libcontainer/plan"
+	"github.com/mesoc/mesoc/libcontainer/store"
 )
 
 // A filter with SCMP_ACT_NOTIFY asks an agent about system calls. The agent
 // listens on a socket and is sent, for each process that such a filter is put
 // on, the listener and what the process is (config-linux.md, seccomp). Each
 // has a filter of its own and so a connection of its own: init while the
-// container is created, and every startContainer hook, which is held to the
-// container's filter for the same reason that it is held to its rights.
-// package compile says when that happens, and what is notified of our own.
+// container is created, every exec, and every startContainer hook, which is
+// held to the container's filter for the same reason that it is held to its
+// rights. package compile says when that happens, and what is notified of our
+// own.
 
 // newListener is where the listener of a profile goes. The path is made
 // absolute: hooks run in another command, with another working directory.
@@ -35,13 +38,13 @@ func newListener(s *specs.LinuxSeccomp) (*plan.Listener, error) {
 
 // passListener takes the listener, which becomes descriptor number of a child
 // that has told of its filter, to the agent. status is the container's.
-func (c *container) passListener(l *plan.Listener, child *launch.Child, number int, status Status) error {
+func passListener(record *store.Record, p *plan.Process, child *launch.Child, number int, status Status) error {
 	fd, err := child.Fetch(number)
 	if err != nil {
 		return err
 	}
 	defer sys.Close(fd)
-	if err := c.sendListener(l, fd, child.Pid, status); err != nil {
+	if err := sendListener(record, p.Seccomp.Listener, fd, child.Pid, status); err != nil {
 		return fmt.Errorf("pass the seccomp listener on: %w", err)
 	}
 	return nil
@@ -49,13 +52,14 @@ func (c *container) passListener(l *plan.Listener, child *launch.Child, number i
 
 // sendListener sends a listener and the state of the process pid that it is
 // about, over a connection of its own (runtime.md, container process state).
-func (c *container) sendListener(l *plan.Listener, fd, pid int, status Status) error {
+func sendListener(record *store.Record, l *plan.Listener, fd, pid int, status Status) error {
 	state, err := json.Marshal(&specs.ContainerProcessState{
 		Version:  specs.Version,
 		Fds:      []string{specs.SeccompFdName},
 		Pid:      pid,
 		Metadata: l.Metadata,
-		State:    c.specState(status, pid),
+		// While the container is created nothing is recorded of its init.
+		State: specState(record, status, cmp.Or(record.Pid, pid)),
 	})
 	if err != nil {
 		return err
@@ -71,8 +75,12 @@ func (c *container) sendListener(l *plan.Listener, fd, pid int, status Status) e
 	return nil
 }
 
-// passHookListener is passListener for a hook, which waits for that.
-func (c *container) passHookListener(p *hookPlace, child *launch.Child) error {
+// passLaterListener is passListener for a process that comes after init, if it
+// has a listener. The process waits for that.
+func passLaterListener(record *store.Record, p *plan.Process, child *launch.Child, number int, status Status) error {
+	if !compile.Listens(p) {
+		return nil
+	}
 	event, err := child.Next()
 	if err != nil {
 		return err
@@ -80,7 +88,7 @@ func (c *container) passHookListener(p *hookPlace, child *launch.Child) error {
 	if event.Code != compile.ToldFilter {
 		return fmt.Errorf("hear from the process: event %d is unknown", event.Code)
 	}
-	if err := c.passListener(p.identity.Seccomp.Listener, child, compile.HookListener, p.status); err != nil {
+	if err := passListener(record, p, child, number, status); err != nil {
 		return err
 	}
 	return child.Go()

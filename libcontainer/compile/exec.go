@@ -35,6 +35,7 @@ func NewExec(e *Exec) *program.Program {
 			UserMapped:  e.Join&unix.CLONE_NEWUSER != 0,
 			Keyring:     e.Keyring,
 			PreserveFDs: e.PreserveFDs,
+			Gate:        plan.GateParent,
 		},
 		how: map[openHow]program.Addr{},
 	}
@@ -71,7 +72,11 @@ func NewExec(e *Exec) *program.Program {
 	w.findProgram()
 	w.prctl("clear the parent death signal", unix.PR_SET_PDEATHSIG, 0)
 	w.defaultSignals()
-	w.exec(w.sync)
+	if Listens(p) {
+		w.gateBehindFilter()
+	} else {
+		w.exec(w.sync)
+	}
 	return w.Program()
 }
 

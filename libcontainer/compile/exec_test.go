@@ -27,11 +27,14 @@ func TestExecGolden(t *testing.T) {
 	full.Seccomp = &plan.Seccomp{Program: []unix.SockFilter{{Code: 6, K: 0x7fff0000}}}
 	strict := plain
 	strict.NoNewPrivs, strict.Seccomp = true, full.Seccomp
+	notified := plain
+	notified.Seccomp = notifying()
 	for name, e := range map[string]compile.Exec{
 		"plain":       {Process: &plain, Join: usualKinds, Keyring: "_ses.c1"},
 		"full":        {Process: &full, Join: usualKinds, Keyring: "_ses.c1"},
 		"userns":      {Process: &strict, Join: usualKinds | unix.CLONE_NEWUSER | unix.CLONE_NEWTIME, PreserveFDs: 2},
 		"host-mounts": {Process: &plain, Join: unix.CLONE_NEWIPC},
+		"notify":      {Process: &notified, Join: usualKinds, PreserveFDs: 2},
 		"host-all":    {Process: &plain},
 	} {
 		t.Run(name, func(t *testing.T) {

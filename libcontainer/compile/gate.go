@@ -81,7 +81,7 @@ func (w *writer) mayExecute(what, file string) *program.Op {
 func (w *writer) gate() int {
 	w.prctl("clear the parent death signal", unix.PR_SET_PDEATHSIG, 0)
 	w.defaultSignals()
-	if listens(w.plan.Process) {
+	if Listens(w.plan.Process) {
 		return w.gateBehindFilter()
 	}
 	w.tell("tell the runtime that init is ready", ToldReady)

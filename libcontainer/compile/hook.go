@@ -66,7 +66,7 @@ func NewHook(h *Hook) *program.Program {
 		w.rlimit(*h.Nofile)
 	}
 	switch {
-	case listens(h.Identity):
+	case Listens(h.Identity):
 		w.Store64("talk to the runtime there from now on", program.Addr(w.sync), program.Const(hookReport))
 		w.listen(h.Identity, HookListener, func() { w.wait("wait until the listener has been passed on") })
 		w.dropAdmin(h.Identity)

@@ -30,7 +30,12 @@ const InputAnswer = "answer"
 // HookListener is the number of the listener in the process of a hook.
 const HookListener = hookReport + 1
 
-func listens(p *plan.Process) bool { return p != nil && p.Seccomp != nil && p.Seccomp.Listener != nil }
+// ExecListener is that in the process of an exec that is handed preserveFDs
+// descriptors: behind the one that reports go to.
+func ExecListener(preserveFDs int) int { return 3 + preserveFDs + 1 }
+
+// Listens says whether the filter of a process comes with a listener.
+func Listens(p *plan.Process) bool { return p != nil && p.Seccomp != nil && p.Seccomp.Listener != nil }
 
 // gateBehindFilter is gate for a filter with a listener. The gate of a
 // container that start opens is a pair of pipes, so that one read is all

@@ -34,7 +34,7 @@ func behindFilter(t *testing.T, p *program.Program) []string {
 	return slices.Compact(calls)
 }
 
-// What is notified may be anything, so what init and hooks do themselves behind
+// What is notified may be anything, so what init, hooks and execs do behind
 // such a filter is what the program could not do without either.
 func TestCallsBehindAFilterThatNotifies(t *testing.T) {
 	for _, c := range []struct {
@@ -64,6 +64,10 @@ func TestCallsBehindAFilterThatNotifies(t *testing.T) {
 		hook := compile.NewHook(&compile.Hook{Path: "/h", Args: []string{"h"}, Cwd: "/", Identity: p.Process})
 		if got := strings.Join(behindFilter(t, hook), " "); got != c.want {
 			t.Errorf("%+v: hook: %s, want %s", c, got, c.want)
+		}
+		exec := compile.NewExec(&compile.Exec{Process: p.Process, Join: usualKinds, PreserveFDs: 2})
+		if got := strings.Join(behindFilter(t, exec), " "); got != c.want {
+			t.Errorf("%+v: exec: %s, want %s", c, got, c.want)
 		}
 	}
 }

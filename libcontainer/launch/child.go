@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -20,8 +21,20 @@ type Event struct {
 // Next waits for what the child has to say. A step that failed is a
 // *StepError; a child that has closed the dialogue, by ending or by its
 // execve, is ErrDied.
-func (c *Child) Next() (Event, error) {
+func (c *Child) Next() (Event, error) { return c.NextBefore(time.Time{}) }
+
+// NextBefore is Next with an end to the waiting (zero: none), which is ErrSilent.
+func (c *Child) NextBefore(deadline time.Time) (Event, error) {
 	for {
+		if !deadline.IsZero() {
+			heard, err := sys.WaitReadable(c.sync, deadline)
+			if err != nil {
+				return Event{FD: -1}, fmt.Errorf("hear from the process: %w", err)
+			}
+			if !heard {
+				return Event{FD: -1}, ErrSilent
+			}
+		}
 		first, e, err := readMessage(c.sync)
 		if errors.Is(err, ErrDied) || err == nil && (first < program.BeforeExec || first >= program.TellPid) {
 			c.free()

@@ -3,6 +3,7 @@ package launch
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -67,6 +68,19 @@ func TestFetchHearsOfFailuresAndTheEnd(t *testing.T) {
 	}
 	if _, err := c.Fetch(100); !errors.Is(err, ErrDied) {
 		t.Errorf("the end: %v", err)
+	}
+}
+
+func TestNextBefore(t *testing.T) {
+	c := startLate(t, late())
+	if _, err := c.NextBefore(time.Now()); err != ErrSilent {
+		t.Errorf("a child that waits: %v", err)
+	}
+	if err := sys.PidfdSignal(c.Pidfd, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.NextBefore(time.Now().Add(1 << 62)); err != ErrDied {
+		t.Errorf("the end, long before the time is over: %v", err)
 	}
 }
 

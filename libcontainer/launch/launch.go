@@ -81,6 +81,9 @@ func (e *StepError) Unwrap() error { return e.Errno }
 // ErrDied says that the child has ended without a word.
 var ErrDied = errors.New("the process has ended")
 
+// ErrSilent says that the child has said nothing in time.
+var ErrSilent = errors.New("the process has said nothing in time")
+
 // Start clones the child and returns when it is on its way. On error nothing
 // is left of it.
 func Start(s *Spec) (*Child, error) {

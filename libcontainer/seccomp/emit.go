@@ -40,10 +40,10 @@ type target struct {
 
 // program lays the sections out one after the other, the native one first,
 // each behind a comparison of the architecture.
-func (p *profile) program(archs []arch) ([]unix.SockFilter, error) {
-	sections, err := p.sections(archs)
-	if err != nil {
-		return nil, err
+func (p *profile) program(archs []arch) ([]unix.SockFilter, *Problem) {
+	sections, bad := p.sections(archs)
+	if bad != nil {
+		return nil, bad
 	}
 	e := &emitter{code: make([]unix.SockFilter, 0, 512)}
 	next := e.near(target{action: badArch})
@@ -57,14 +57,14 @@ func (p *profile) program(archs []arch) ([]unix.SockFilter, error) {
 	}
 	e.load(offsetArch, next)
 	if len(e.code) > unix.BPF_MAXINSNS {
-		return nil, fmt.Errorf("the program has %d instructions, the kernel takes %d", len(e.code), unix.BPF_MAXINSNS)
+		return nil, wrong("", nil, fmt.Sprintf("makes a program of %d instructions, the kernel takes %d", len(e.code), unix.BPF_MAXINSNS))
 	}
 	slices.Reverse(e.code)
 	return e.code, nil
 }
 
 // sections groups architectures by their AUDIT_ARCH value.
-func (p *profile) sections(archs []arch) ([]*section, error) {
+func (p *profile) sections(archs []arch) ([]*section, *Problem) {
 	var sections []*section
 	for i, a := range archs {
 		group := archs[i : i+1]
@@ -77,9 +77,9 @@ func (p *profile) sections(archs []arch) ([]*section, error) {
 				slices.SortFunc(group, func(a, b arch) int { return cmp.Compare(a.base, b.base) })
 			}
 		}
-		s, err := p.section(group...)
-		if err != nil {
-			return nil, err
+		s, bad := p.section(group...)
+		if bad != nil {
+			return nil, bad
 		}
 		sections = append(sections, s)
 	}

@@ -115,9 +115,9 @@ func (r *reference) known(t testing.TB, s *specs.LinuxSeccomp, archs []arch) {
 func (r *reference) compile(t testing.TB, s *specs.LinuxSeccomp, archs []arch) []unix.SockFilter {
 	t.Helper()
 	var b strings.Builder
-	def, err := parseAction(s.DefaultAction, s.DefaultErrnoRet)
-	if err != nil {
-		t.Fatal(err)
+	def, bad := parseAction(s.DefaultAction, s.DefaultErrnoRet)
+	if bad != nil {
+		t.Fatal(bad)
 	}
 	fmt.Fprintf(&b, "profile %d %d", def, len(archs))
 	for i := range archs {
@@ -126,9 +126,9 @@ func (r *reference) compile(t testing.TB, s *specs.LinuxSeccomp, archs []arch) [
 	var rules []string
 	actions := []uint32{def}
 	for _, rule := range s.Syscalls {
-		action, err := parseAction(rule.Action, rule.ErrnoRet)
-		if err != nil {
-			t.Fatal(err)
+		action, bad := parseAction(rule.Action, rule.ErrnoRet)
+		if bad != nil {
+			t.Fatal(bad)
 		}
 		if action == def {
 			continue

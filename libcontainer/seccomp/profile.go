@@ -1,9 +1,9 @@
 package seccomp
 
 import (
-	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -53,14 +53,49 @@ type cond struct {
 	mask  uint64
 }
 
-func parseProfile(s *specs.LinuxSeccomp) (*profile, error) {
+// Problem is something wrong with a profile.
+type Problem struct {
+	Pointer string // JSON pointer, in a config.json
+	Value   string // what is there, if that helps: strings in quotes
+	Rule    string // what is wrong with it
+}
+
+func (p *Problem) Error() string {
+	s := p.Pointer + ": "
+	if p.Value != "" {
+		s += p.Value + ": "
+	}
+	return s + p.Rule
+}
+
+// wrong makes a problem whose pointer is still to be completed by in.
+func wrong(pointer string, value any, rule string) *Problem {
+	p := &Problem{Pointer: pointer, Rule: rule}
+	switch v := value.(type) {
+	case nil:
+	case string:
+		p.Value = strconv.Quote(v)
+	default:
+		p.Value = fmt.Sprint(v)
+	}
+	return p
+}
+
+// in puts the pointer of what a problem lies in before its own.
+func (p *Problem) in(pointer string) *Problem {
+	p.Pointer = pointer + p.Pointer
+	return p
+}
+
+func parseProfile(s *specs.LinuxSeccomp) (*profile, *Problem) {
 	p := &profile{}
-	var err error
-	if p.def, err = parseAction(s.DefaultAction, s.DefaultErrnoRet); err != nil {
-		return nil, fmt.Errorf("default action: %w", err)
+	var bad *Problem
+	if p.def, bad = parseAction(s.DefaultAction, s.DefaultErrnoRet); bad != nil {
+		bad.Pointer = map[string]string{"/action": "/defaultAction", "/errnoRet": "/defaultErrnoRet"}[bad.Pointer]
+		return nil, bad
 	}
 	p.notify = p.def == unix.SECCOMP_RET_USER_NOTIF
-	for _, f := range s.Flags {
+	for i, f := range s.Flags {
 		switch f {
 		case "SECCOMP_FILTER_FLAG_TSYNC":
 		case specs.LinuxSeccompFlagLog:
@@ -70,7 +105,7 @@ func parseProfile(s *specs.LinuxSeccomp) (*profile, error) {
 		case specs.LinuxSeccompFlagWaitKillableRecv:
 			p.flags |= unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 		default:
-			return nil, fmt.Errorf("unknown flag %q", f)
+			return nil, wrong("/flags/"+strconv.Itoa(i), string(f), "unknown flag")
 		}
 	}
 	names := 0
@@ -79,24 +114,24 @@ func parseProfile(s *specs.LinuxSeccomp) (*profile, error) {
 	}
 	p.calls, p.named = make([]call, 0, names), make([]int, 0, names)
 	for i := range s.Syscalls {
-		if err := p.addRule(&s.Syscalls[i]); err != nil {
-			return nil, fmt.Errorf("rule %d: %w", i, err)
+		if bad := p.addRule(&s.Syscalls[i]); bad != nil {
+			return nil, bad.in("/syscalls/" + strconv.Itoa(i))
 		}
 	}
 	return p, nil
 }
 
-func (p *profile) addRule(r *specs.LinuxSyscall) error {
+func (p *profile) addRule(r *specs.LinuxSyscall) *Problem {
 	if len(r.Names) == 0 {
-		return errors.New("it names no syscall")
+		return wrong("/names", nil, "must not be empty")
 	}
-	action, err := parseAction(r.Action, r.ErrnoRet)
-	if err != nil {
-		return err
+	action, bad := parseAction(r.Action, r.ErrnoRet)
+	if bad != nil {
+		return bad
 	}
-	alternatives, err := parseArgs(r.Args)
-	if err != nil {
-		return err
+	alternatives, bad := parseArgs(r.Args)
+	if bad != nil {
+		return bad
 	}
 	for _, name := range r.Names {
 		row := lookupSyscall(name)
@@ -116,7 +151,8 @@ func (p *profile) addRule(r *specs.LinuxSyscall) error {
 	return nil
 }
 
-func parseAction(a specs.LinuxSeccompAction, errno *uint) (uint32, error) {
+// parseAction makes one number of a rule's action and its errno.
+func parseAction(a specs.LinuxSeccompAction, errno *uint) (uint32, *Problem) {
 	var action uint32
 	switch a {
 	case specs.ActKill, specs.ActKillThread:
@@ -136,11 +172,11 @@ func parseAction(a specs.LinuxSeccompAction, errno *uint) (uint32, error) {
 	case specs.ActNotify:
 		action = unix.SECCOMP_RET_USER_NOTIF
 	default:
-		return 0, fmt.Errorf("unknown action %q", a)
+		return 0, wrong("/action", string(a), "unknown action")
 	}
 	if action != unix.SECCOMP_RET_ERRNO && action != unix.SECCOMP_RET_TRACE {
 		if errno != nil {
-			return 0, fmt.Errorf("action %s takes no errno", a)
+			return 0, wrong("/errnoRet", *errno, "action "+string(a)+" takes no errno")
 		}
 		return action, nil
 	}
@@ -149,23 +185,23 @@ func parseAction(a specs.LinuxSeccompAction, errno *uint) (uint32, error) {
 		data = *errno
 	}
 	if data > unix.SECCOMP_RET_DATA {
-		return 0, fmt.Errorf("errno %d does not fit into 16 bits", data)
+		return 0, wrong("/errnoRet", data, "must be from 0 to 65535")
 	}
 	return action | uint32(data), nil
 }
 
 // parseArgs returns the alternatives of a rule: conditions that must all hold.
 // A rule without any has one alternative, which is empty.
-func parseArgs(args []specs.LinuxSeccompArg) ([][]cond, error) {
+func parseArgs(args []specs.LinuxSeccompArg) ([][]cond, *Problem) {
 	if len(args) == 0 {
 		return [][]cond{nil}, nil
 	}
 	conds := make([]cond, 0, len(args))
 	var seen [6]bool
 	split := false
-	for _, a := range args {
+	for i, a := range args {
 		if a.Index >= uint(len(seen)) {
-			return nil, fmt.Errorf("argument %d: a syscall has six", a.Index)
+			return nil, wrong("/args/"+strconv.Itoa(i)+"/index", a.Index, "must be from 0 to 5: a system call has six arguments")
 		}
 		split = split || seen[a.Index]
 		seen[a.Index] = true
@@ -186,7 +222,7 @@ func parseArgs(args []specs.LinuxSeccompArg) ([][]cond, error) {
 		case specs.OpMaskedEqual:
 			c.op, c.mask, c.value = opMasked, a.Value, a.ValueTwo&a.Value
 		default:
-			return nil, fmt.Errorf("unknown operator %q", a.Op)
+			return nil, wrong("/args/"+strconv.Itoa(i)+"/op", string(a.Op), "unknown operator")
 		}
 		conds = append(conds, c)
 	}

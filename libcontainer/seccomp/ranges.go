@@ -45,7 +45,7 @@ type entry struct {
 
 // section makes the ranges for one AUDIT_ARCH value. Only x86_64 has a second
 // architecture, x32, which numbers with a bit of its own.
-func (p *profile) section(archs ...arch) (*section, error) {
+func (p *profile) section(archs ...arch) (*section, *Problem) {
 	s := &section{arch: archs[0], leaves: []leaf{{action: p.def}}}
 	var entries []entry
 	var keys []uint64 // number, then sequence
@@ -74,7 +74,7 @@ func (p *profile) section(archs ...arch) (*section, error) {
 		}
 		l, err := p.leaf(entries, keys[:n])
 		if err != nil {
-			return nil, fmt.Errorf("architecture %s: syscall %s: %w", s.arch.name, syscallName(entries[uint32(keys[0])].row), err)
+			return nil, wrong("/syscalls", nil, fmt.Sprintf("architecture %s: syscall %s: %v", s.arch.name, syscallName(entries[uint32(keys[0])].row), err))
 		}
 		keys = keys[n:]
 		s.fill(background, next, uint64(nr))

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strconv"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -81,6 +82,9 @@ func Native() specs.Arch {
 	return ""
 }
 
+// pointer is where a profile stands.
+const pointer = "/linux/seccomp"
+
 // Compile turns a profile into a program. What it does in doubtful cases:
 //
 //   - The program of another architecture than the listed ones and the native
@@ -100,23 +104,25 @@ func Native() specs.Arch {
 //   - socket and ipc calls are also filtered where they are multiplexed
 //     (socketcall, ipc); there a condition on argument 0 cannot be expressed
 //     and gives way to the number of the call.
+//
+// What is wrong with a profile is a *Problem.
 func Compile(s *specs.LinuxSeccomp, o Options) (Filter, error) {
 	native, ok := lookupArch(o.Native)
 	if !ok {
 		return Filter{}, fmt.Errorf("compile seccomp profile: unknown native architecture %q", o.Native)
 	}
-	p, err := parseProfile(s)
-	if err != nil {
-		return Filter{}, fmt.Errorf("compile seccomp profile: %w", err)
+	p, bad := parseProfile(s)
+	if bad != nil {
+		return Filter{}, bad.in(pointer)
 	}
-	archs, err := profileArchs(s.Architectures, native)
-	if err != nil {
-		return Filter{}, fmt.Errorf("compile seccomp profile: %w", err)
+	archs, bad := profileArchs(s.Architectures, native)
+	if bad != nil {
+		return Filter{}, bad.in(pointer)
 	}
 	p.enosys = o.Enosys && !letsThrough(p.def)
-	program, err := p.program(archs)
-	if err != nil {
-		return Filter{}, fmt.Errorf("compile seccomp profile: %w", err)
+	program, bad := p.program(archs)
+	if bad != nil {
+		return Filter{}, bad.in(pointer)
 	}
 	f := Filter{Program: program, Flags: p.flags, Notify: p.notify}
 	if f.Notify {
@@ -143,16 +149,16 @@ func Unknown(s *specs.LinuxSeccomp) []string {
 }
 
 // profileArchs returns the architectures of a filter, the native one first.
-func profileArchs(names []specs.Arch, native arch) ([]arch, error) {
+func profileArchs(names []specs.Arch, native arch) ([]arch, *Problem) {
 	archs := make([]arch, 1, len(names)+1)
 	archs[0] = native
-	for _, name := range names {
+	for i, name := range names {
 		a, ok := lookupArch(name)
 		if !ok {
-			return nil, fmt.Errorf("unknown architecture %q", name)
+			return nil, wrong("/architectures/"+strconv.Itoa(i), string(name), "unknown architecture")
 		}
 		if a.bigEndian != native.bigEndian {
-			return nil, fmt.Errorf("architecture %s: its byte order is not that of %s", a.name, native.name)
+			return nil, wrong("/architectures/"+strconv.Itoa(i), string(name), "its byte order is not that of "+string(native.name))
 		}
 		if !slices.ContainsFunc(archs, func(b arch) bool { return a.name == b.name }) {
 			archs = append(archs, a)

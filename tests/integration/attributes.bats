@@ -129,6 +129,22 @@ policy() {
 	clean
 }
 
+@test "memory policy: exec has it too, with a process of its own and without" {
+	edit '/linux/memoryPolicy={"mode":"MPOL_INTERLEAVE","nodes":"0","flags":["MPOL_F_STATIC_NODES"]}' -- /bin/sleep 1000
+	start_box
+	rt exec "$ID" cat /proc/self/numa_maps
+	ok
+	matches "$output" "^[0-9a-f]+ interleave=static:0 "
+	"$RIG" get "$BUNDLE/config.json" /process >process.json
+	"$RIG" edit process.json '/args=["cat","/proc/self/numa_maps"]'
+	rt exec --process process.json "$ID"
+	ok
+	matches "$output" "^[0-9a-f]+ interleave=static:0 "
+	rt delete --force "$ID"
+	ok
+	clean
+}
+
 @test "memory policy: what the kernel does not have is named, with the kernel that has it" {
 	script true '/linux/memoryPolicy={"mode":"MPOL_BIND","nodes":"900-901"}'
 	create

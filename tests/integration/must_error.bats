@@ -257,9 +257,9 @@ probe_veth() { unshare --net ip link add nic1 type veth peer name peer1; }
 @test "must error 14: an errno for an action that has none" {
 	ours "runc 1.1 takes it"
 	local s=/linux/seccomp=
-	not_created "compile seccomp profile: default action: action SCMP_ACT_ALLOW takes no errno" -- $s'{"defaultAction":"SCMP_ACT_ALLOW","defaultErrnoRet":1}'
+	not_created "create container $ID: /linux/seccomp/defaultErrnoRet: 1: action SCMP_ACT_ALLOW takes no errno" -- $s'{"defaultAction":"SCMP_ACT_ALLOW","defaultErrnoRet":1}'
 	for a in ALLOW LOG KILL KILL_THREAD KILL_PROCESS TRAP; do
-		not_created "compile seccomp profile: rule 0: action SCMP_ACT_$a takes no errno" -- \
+		not_created "/linux/seccomp/syscalls/0/errnoRet: 1: action SCMP_ACT_$a takes no errno" -- \
 			$s'{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_'$a'","errnoRet":1}]}'
 	done
 }
@@ -342,10 +342,10 @@ probe_veth() { unshare --net ip link add nic1 type veth peer name peer1; }
 	not_created '/linux/devices/0/type: "a"' -- '/linux/devices=[{"path":"/dev/x","type":"a"}]'
 	not_created '/linux/resources/devices/0/type: "u"' -- $r/devices='[{"allow":true,"type":"u"}]'
 	not_created '/linux/resources/devices/0/access: "rwx"' -- $r/devices='[{"allow":true,"access":"rwx"}]'
-	not_created 'default action: unknown action "SCMP_ACT_FLY"' -- '/linux/seccomp={"defaultAction":"SCMP_ACT_FLY"}'
-	not_created 'unknown architecture "SCMP_ARCH_PDP11"' -- "$s"'"architectures":["SCMP_ARCH_PDP11"]}'
-	not_created 'unknown flag "SECCOMP_FILTER_FLAG_FOO"' -- "$s"'"flags":["SECCOMP_FILTER_FLAG_FOO"]}'
-	not_created 'rule 0: unknown action "SCMP_ACT_FLY"' -- "$s"'"syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_FLY"}]}'
-	not_created 'rule 0: unknown operator "SCMP_CMP_FOO"' -- \
+	not_created '/linux/seccomp/defaultAction: "SCMP_ACT_FLY": unknown action' -- '/linux/seccomp={"defaultAction":"SCMP_ACT_FLY"}'
+	not_created '/linux/seccomp/architectures/0: "SCMP_ARCH_PDP11": unknown architecture' -- "$s"'"architectures":["SCMP_ARCH_PDP11"]}'
+	not_created '/linux/seccomp/flags/0: "SECCOMP_FILTER_FLAG_FOO": unknown flag' -- "$s"'"flags":["SECCOMP_FILTER_FLAG_FOO"]}'
+	not_created '/linux/seccomp/syscalls/0/action: "SCMP_ACT_FLY": unknown action' -- "$s"'"syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_FLY"}]}'
+	not_created '/linux/seccomp/syscalls/0/args/0/op: "SCMP_CMP_FOO": unknown operator' -- \
 		"$s"'"syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_ERRNO","args":[{"index":0,"value":1,"op":"SCMP_CMP_FOO"}]}]}'
 }

@@ -236,6 +236,7 @@ $BUNDLE
 	tail -n 1 heard >second
 	eq "$("$RIG" get second /state/status /metadata)" "created
 some thing"
+	eq "$("$RIG" get second /state/pid)" "$(head -n 1 heard | "$RIG" get - /pid)" "the pid of the container"
 	[ "$("$RIG" get second /pid)" != "$(head -n 1 heard | "$RIG" get - /pid)" ] || die "the hook has init's pid"
 	rt delete "$ID"
 	ok
@@ -252,6 +253,167 @@ some thing"
 	rm agent.sock
 	rt start "$ID"
 	fails "startContainer[0]" agent.sock
+	clean
+}
+
+@test "seccomp notify: a hook whose execve is never answered is killed at its timeout" {
+	ours "in runc init runs them itself"
+	agent never
+	notify '["execve"]'
+	edit '/hooks/startContainer=[{"path":"/bin/true","args":["true"],"timeout":1}]'
+	for cmd in create run; do
+		rt $cmd --bundle "$BUNDLE" "$ID"
+		if [ $cmd = create ]; then
+			ok
+			rt start "$ID"
+		fi
+		fails "run hook startContainer[0] /bin/true: timed out after 1s"
+		clean
+	done
+}
+
+# box starts a container that lasts; the edits are its config's.
+box() {
+	edit "$@" -- /bin/sleep 1000
+	start_box
+}
+
+# alone: the container has no process but its first.
+alone() { [ "$(wc -l <"$(leaf)/cgroup.procs")" -eq 1 ]; }
+
+asked() { grep -q "^$1 " heard.calls; }
+
+# exec_fails TEXT…: exec says it, and nothing is left of what it has begun.
+exec_fails() {
+	eq "$status" 255 "exit status"
+	status=1
+	fails "$@"
+	[ ! -e pid ] || die "there is a pid file"
+	alone
+}
+
+@test "seccomp notify: exec has a connection of its own, with status running" {
+	agent errno=95
+	notify '["mkdir","mkdirat"]'
+	box '/annotations={"k":"v"}'
+	eventually connections 1
+	rt exec "$ID" sh -c 'mkdir /tmp/x 2>&1; echo went on; exit 3'
+	eq "$status" 3 "exit status"
+	lines "mkdir: can't create directory '/tmp/x': Operation not supported" "went on"
+	eventually connections 2
+	rt exec --detach --pid-file pid "$ID" mkdir /tmp/x
+	ok
+	eventually connections 3
+	tail -n 1 heard >last
+	eq "$("$RIG" get last /fds /pid /metadata /state/status /state/pid /state/id /state/bundle /state/annotations)" \
+		"[\"seccompFd\"]
+$(<pid)
+some thing
+running
+$(state /pid)
+$ID
+$BUNDLE
+{\"k\":\"v\"}"
+	eventually asked "$(<pid)"
+	rt delete --force "$ID"
+	ok
+	clean
+}
+
+@test "seccomp notify: two execs at once are two connections" {
+	agent errno=95
+	notify '["mkdir","mkdirat"]'
+	box
+	eventually connections 1
+	local i jobs=()
+	for i in 1 2; do
+		"$RUNTIME" --root "$ROOT" exec --detach --pid-file "pid.$i" "$ID" sh -c 'mkdir /tmp/x 2>&1; sleep 1000' >"said.$i" 3>&- </dev/null &
+		jobs+=($!)
+	done
+	wait "${jobs[@]}"
+	eventually connections 3
+	eq "$(tail -n 2 heard | while read -r line; do "$RIG" get - /pid <<<"$line"; done | sort)" "$(printf '%s\n' "$(<pid.1)" "$(<pid.2)" | sort)"
+	for i in 1 2; do
+		eventually grep -q "Operation not supported" "said.$i"
+	done
+	rt delete --force "$ID"
+	ok
+	clean
+}
+
+@test "seccomp notify: exec, with everything or write notified" {
+	ours "runc refuses it"
+	agent continue
+	notify default
+	for nnp in true false; do
+		box "/process/noNewPrivileges=$nnp"
+		rt exec --user 1000 "$ID" sh -c 'id -u; grep -E "^CapEff" /proc/self/status; exit 3'
+		eq "$status" 3 "exit status"
+		lines 1000
+		eff=$(sed -n 's/^CapEff:[[:space:]]*//p' <<<"$output")
+		[ $((16#$eff & 1 << 21)) -eq 0 ] || die "CAP_SYS_ADMIN is left in $eff"
+		"$RUNTIME" --root "$ROOT" exec --preserve-fds 2 "$ID" sh -c 'echo /proc/self/fd/*; ulimit -n' >out 2>&1 </dev/null 3</dev/null 4</dev/null
+		matches "$(<out)" '/fd/3 /proc/self/fd/4'
+		rt delete --force "$ID"
+		ok
+	done
+	kill "$AGENT"
+	agent value=length
+	notify '["write","sendmsg","sendto","writev"]'
+	box
+	rt exec "$ID" sh -c 'echo swallowed; exit 3'
+	eq "$status" 3 "exit status"
+	eq "$output" ""
+	test -s heard.calls
+	rt delete --force "$ID"
+	ok
+	clean
+}
+
+@test "seccomp notify: an exec whose listener cannot be sent runs nothing" {
+	ours "the words"
+	agent continue
+	notify '["mkdir"]'
+	box /root/readonly=false
+	kill "$AGENT"
+	wait "$AGENT" || :
+	for flags in --pid-file=pid '--detach --pid-file=pid'; do
+		# shellcheck disable=SC2086
+		rt exec $flags "$ID" touch /ran
+		exec_fails "pass the seccomp listener on" "$T/agent.sock" "connection refused"
+	done
+	rm agent.sock
+	rt exec --pid-file pid "$ID" touch /ran
+	exec_fails "$T/agent.sock" "no such file"
+	[ ! -e "$BASE/ran" ] || die "the program has run"
+	status_is running
+	agent continue
+	rt exec "$ID" touch /ran
+	ok
+	[ -e "$BASE/ran" ]
+	rt delete --force "$ID"
+	ok
+	clean
+}
+
+@test "seccomp notify: an exec whose execve is refused" {
+	ours "the words"
+	agent continue
+	notify '["execve"]'
+	box
+	rt exec "$ID" echo fine
+	ok
+	eq "$output" fine
+	kill "$AGENT"
+	agent errno=13
+	rt exec --pid-file pid "$ID" echo fine
+	exec_fails 'exec "echo"' "permission denied"
+	kill "$AGENT"
+	agent close
+	rt exec --detach --pid-file pid "$ID" echo fine
+	exec_fails 'exec "echo"' "function not implemented"
+	rt delete --force "$ID"
+	ok
 	clean
 }
 
@@ -276,6 +438,13 @@ some thing"
 	in_box 'mkdir /tmp/x 2>&1; true' '/linux/namespaces+={"type":"user"}' '/linux/uidMappings=[{"containerID":0,"hostID":0,"size":65536}]' \
 		'/linux/gidMappings=[{"containerID":0,"hostID":0,"size":65536}]'
 	has "$output" "Operation not supported"
+	rm heard
+	box
+	rt exec "$ID" mkdir /tmp/x
+	eq "$status" 1 "exit status"
+	has "$stderr" "Operation not supported"
+	rt delete --force "$ID"
+	ok
 	clean
 }
 

@@ -66,7 +66,15 @@ setup_test() { ours "a command of its own"; }
 	edit '/linux/seccomp={"defaultAction":"SCMP_ACT_FLY"}'
 	rt validate --bundle "$BUNDLE"
 	eq "$status" 1 "exit status"
-	matches "$output" "^/linux/seccomp: .*SCMP_ACT_FLY"
+	eq "$output" '/linux/seccomp/defaultAction: "SCMP_ACT_FLY": unknown action'
+	edit '/linux/seccomp={"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["read"],"action":3},{"action":"SCMP_ACT_LOG"}]}'
+	rt validate --bundle "$BUNDLE"
+	fails "1 problem(s)"
+	eq "$output" "/linux/seccomp/syscalls/0/action: 3: expected a string, found a number"
+	edit '/linux/seccomp={"defaultAction":"SCMP_ACT_ALLOW","listenerMetadata":"m","syscalls":[{"names":["read"],"action":"SCMP_ACT_LOG"},{"action":"SCMP_ACT_LOG"}]}'
+	rt validate --bundle "$BUNDLE"
+	fails "2 problem(s)"
+	lines "/linux/seccomp/syscalls/1/names: must not be empty" '/linux/seccomp/listenerMetadata: "m": needs a listenerPath'
 }
 
 @test "validate: needs no root" {

@@ -57,7 +57,7 @@ func PidfdSignal(pidfd int, sig unix.Signal) error {
 // PidfdWait waits until the process has ended, reaped or not, or the deadline
 // has passed (zero: none), and says whether it has ended. It does not reap.
 func PidfdWait(pidfd int, deadline time.Time) (ended bool, err error) {
-	return poll(pidfd, unix.POLLIN, deadline)
+	return WaitReadable(pidfd, deadline)
 }
 
 // ExitStatus says how a process ended: Signal is zero if it exited with Code.

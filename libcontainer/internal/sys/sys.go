@@ -38,15 +38,17 @@ func fail(op, path string, err error) error {
 	return &fs.PathError{Op: op, Path: path, Err: err}
 }
 
-// poll waits until fd has one of events or the deadline has passed, and says
-// whether it was the event. A zero deadline waits for ever.
-func poll(fd int, events int16, deadline time.Time) (bool, error) {
-	fds := []unix.PollFd{{Fd: int32(fd), Events: events}}
+// WaitReadable waits until there is something to read, the end included, or
+// the deadline has passed (zero: none), and says whether it was the former.
+func WaitReadable(fd int, deadline time.Time) (bool, error) {
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 	for {
 		timeout := -1
 		if !deadline.IsZero() {
-			// Rounded up: a poll that returns early would spin.
-			timeout = max(0, int((time.Until(deadline)+time.Millisecond-1)/time.Millisecond))
+			// Rounded up: a poll that returns early would spin. The kernel counts
+			// in 32 bits.
+			left := min(max(0, time.Until(deadline)), time.Hour)
+			timeout = int((left + time.Millisecond - 1) / time.Millisecond)
 		}
 		n, err := unix.Poll(fds, timeout)
 		switch {
@@ -56,6 +58,8 @@ func poll(fd int, events int16, deadline time.Time) (bool, error) {
 			return false, err
 		case n > 0 && fds[0].Revents&unix.POLLNVAL != 0:
 			return false, unix.EBADF
+		case n == 0 && time.Until(deadline) > 0:
+			continue
 		}
 		return n > 0, nil
 	}

@@ -41,6 +41,7 @@ type response struct {
 //	errno=N    fail it
 //	value=N    pretend that it returned N; value=length: its third argument
 //	close      close the listener at once
+//	never      keep it, and answer nothing
 //
 // What was asked goes to OUT.calls: pid and number of the call, a line each.
 func seccomp(args []string) error {
@@ -76,9 +77,11 @@ func seccomp(args []string) error {
 		if err != nil {
 			return err
 		}
-		if args[2] == "close" {
+		switch args[2] {
+		case "close":
 			_ = unix.Close(fd)
-		} else {
+		case "never":
+		default:
 			go answerAll(fd, calls, reply)
 		}
 		go func() { // nothing is said of a connection that is not closed
@@ -116,7 +119,7 @@ func parseAnswer(answer string) (func(*notification, *response), error) {
 	what, text, _ := strings.Cut(answer, "=")
 	n, _ := strconv.Atoi(text)
 	switch {
-	case what == "continue", what == "close":
+	case what == "continue", what == "close", what == "never":
 		return func(_ *notification, r *response) { r.flags = unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE }, nil
 	case what == "errno":
 		return func(_ *notification, r *response) { r.error = -int32(n) }, nil
