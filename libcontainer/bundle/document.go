@@ -30,8 +30,10 @@ type document struct {
 }
 
 // decode reads a config.json with the generated decoder: reflection would
-// build its tables anew in every process, for ten times the price. What the
-// decoder says of an error is not for people; diagnose is.
+// build its tables anew in every process, for ten times the price. It also takes
+// some text that is not quite JSON: line breaks in strings, and nearly anything in
+// properties that nobody knows. What the decoder says of an error is not for
+// people; diagnose is.
 func decode(raw []byte) (*specs.Spec, error) {
 	var d document
 	lexer := jlexer.Lexer{Data: raw}
