@@ -28,7 +28,7 @@ func pidfdExitInfo() (Answer, error) {
 	}
 	info := unix.PidfdInfo{Mask: unix.PIDFD_INFO_EXIT}
 	switch err := unix.IoctlPidfdInfo(thread.fd, &info); {
-	case errors.Is(err, unix.ENOTTY), errors.Is(err, unix.ESRCH), err == nil && info.Mask&unix.PIDFD_INFO_EXIT == 0:
+	case errors.Is(err, unix.ENOTTY), errors.Is(err, unix.EINVAL), errors.Is(err, unix.ESRCH), err == nil && info.Mask&unix.PIDFD_INFO_EXIT == 0:
 		return No, nil
 	default:
 		return verdict(err)
