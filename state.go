@@ -77,14 +77,46 @@ func appendAnnotations(b []byte, annotations map[string]string) []byte {
 }
 
 func appendExtension(b []byte, e *libcontainer.Extension) []byte {
-	if e.Cgroup == nil {
-		return append(b, "{}"...)
+	empty := len(b) + 1
+	b = append(b, '{')
+	if e.Cgroup != nil {
+		b = append(b, "\n    \"cgroup\": {\n      \"path\": "...)
+		b = appendString(b, e.Cgroup.Path)
+		b = append(b, ",\n      \"leaf\": "...)
+		b = appendString(b, e.Cgroup.Leaf)
+		b = append(b, "\n    }"...)
 	}
-	b = append(b, "{\n    \"cgroup\": {\n      \"path\": "...)
-	b = appendString(b, e.Cgroup.Path)
-	b = append(b, ",\n      \"leaf\": "...)
-	b = appendString(b, e.Cgroup.Leaf)
-	return append(b, "\n    }\n  }"...)
+	if e.Termination != nil {
+		if len(b) > empty {
+			b = append(b, ',')
+		}
+		b = append(b, "\n    \"termination\": {"...)
+		b = appendTermination(b, e.Termination)
+		b = append(b, "\n    }"...)
+	}
+	if len(b) > empty {
+		b = append(b, "\n  "...)
+	}
+	return append(b, '}')
+}
+
+func appendTermination(b []byte, e *libcontainer.Termination) []byte {
+	separator := ""
+	if e.ExitCode != nil {
+		b = append(b, "\n      \"exit_code\": "...)
+		b = strconv.AppendInt(b, int64(*e.ExitCode), 10)
+		separator = ","
+	}
+	if e.Signal != 0 {
+		b = append(append(b, separator...), "\n      \"signal\": "...)
+		b = strconv.AppendInt(b, int64(e.Signal), 10)
+		separator = ","
+	}
+	if e.FinishedAt != nil {
+		b = append(append(b, separator...), "\n      \"finished_at\": "...)
+		b = appendString(b, e.FinishedAt.Format(time.RFC3339Nano))
+	}
+	return b
 }
 
 // appendString appends a JSON string, escaped as encoding/json does it: what

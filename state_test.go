@@ -24,7 +24,11 @@ func TestAppendState(t *testing.T) {
 	oneAnnotation.Annotations = map[string]string{"k": "v"}
 	empty := full
 	empty.Annotations, empty.Mesoc = map[string]string{}, &libcontainer.Extension{}
-	for _, s := range []libcontainer.State{full, bare, oneAnnotation, empty} {
+	exited, killed := full, bare
+	code := 0
+	exited.Mesoc = &libcontainer.Extension{Cgroup: full.Mesoc.Cgroup, Termination: &libcontainer.Termination{ExitCode: &code, FinishedAt: &created}}
+	killed.Mesoc = &libcontainer.Extension{Termination: &libcontainer.Termination{Signal: 9}}
+	for _, s := range []libcontainer.State{full, bare, oneAnnotation, empty, exited, killed} {
 		want, err := json.MarshalIndent(s, "", "  ")
 		if err != nil {
 			t.Fatal(err)

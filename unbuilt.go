@@ -7,7 +7,7 @@ import "fmt"
 // gets an error.
 func unbuiltCommands() []*command {
 	names := []string{
-		"checkpoint", "restore", "wait", "watch", "recover",
+		"checkpoint", "restore", "watch",
 	}
 	unbuilt := make([]*command, len(names))
 	for i, name := range names {

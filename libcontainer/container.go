@@ -58,11 +58,16 @@ const lockWait = 30 * time.Second
 // lock loads a container for changing it. An error can come with a container,
 // which is locked then: all that is known of it is in the record.
 func (r *Runtime) lock(id string) (*container, error) {
+	return r.lockUntil(id, time.Now().Add(lockWait))
+}
+
+// lockUntil is lock with a deadline of its own.
+func (r *Runtime) lockUntil(id string, deadline time.Time) (*container, error) {
 	s, err := r.store()
 	if err != nil {
 		return nil, err
 	}
-	locked, err := s.Lock(id, time.Now().Add(lockWait))
+	locked, err := s.Lock(id, deadline)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package libcontainer_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -13,12 +14,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mesoc/mesoc/libcontainer"
 	"github.com/mesoc/mesoc/libcontainer/internal/testutil"
 )
 
 // The runtime is killed by strace before each of the system calls by which it
 // changes anything, or a sample of them: after any of these deaths `delete
-// --force` removes everything. MESOC_CRASH=all takes every point; MESOC names
+// --force` removes everything, and so does `recover --clean`, but for a
+// container whose create had succeeded. MESOC_CRASH=all takes every point; MESOC names
 // the binary, which is built otherwise.
 
 // crashSample is how many points of one command are taken by default.
@@ -249,60 +252,96 @@ func TestCrash(t *testing.T) {
 		{name: "start", before: [][]string{create}, args: []string{"start", crashID}},
 		{name: "delete", more: hooks, before: [][]string{create, {"start", crashID}}, args: []string{"delete", "--force", crashID}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			r.configure(t, c.namespaces, c.linux, c.more)
-			there := strings.Contains(c.linux, "cgroupsPath")
-			prepare := func() {
-				if there {
-					if err := os.Mkdir(r.cgroups+"/there", 0o755); err != nil {
-						t.Fatal(err)
+		for _, cleaner := range []string{"delete", "recover"} {
+			t.Run(c.name+", "+cleaner, func(t *testing.T) {
+				r.configure(t, c.namespaces, c.linux, c.more)
+				there := strings.Contains(c.linux, "cgroupsPath")
+				prepare := func() {
+					if there {
+						if err := os.Mkdir(r.cgroups+"/there", 0o755); err != nil {
+							t.Fatal(err)
+						}
+					}
+					for _, args := range c.before {
+						r.mustRun(t, args...)
 					}
 				}
-				for _, args := range c.before {
-					r.mustRun(t, args...)
+				finish := func() {
+					if cleaner == "recover" {
+						r.recover(t)
+					} else {
+						r.mustRun(t, "delete", "--force", crashID)
+					}
+					if there {
+						if err := os.Remove(r.cgroups + "/there"); err != nil {
+							t.Error(err) // it was not ours to remove, and is empty
+						}
+					}
+					r.clean(t)
 				}
-			}
-			finish := func() {
-				r.mustRun(t, "delete", "--force", crashID)
-				if there {
-					if err := os.Remove(r.cgroups + "/there"); err != nil {
-						t.Error(err) // it was not ours to remove, and is empty
+				prepare()
+				points := r.points(t, c.args)
+				finish()
+				step := max(1, len(points)/crashSample)
+				if os.Getenv("MESOC_CRASH") == "all" {
+					step = 1
+				}
+				killed, tried := 0, 0
+				for n := 0; n < len(points); n += step {
+					tried++
+					// strace follows the first thread, and Go may go on in another:
+					// then the command succeeds, and the next may not.
+					for range 5 {
+						prepare()
+						reached := r.crash(t, c.args, points[n])
+						finish()
+						if reached {
+							killed++
+							break
+						}
+					}
+					if t.Failed() {
+						t.Fatalf("killed before %s %d, call %d of %d", points[n].call, points[n].nth, n, len(points))
 					}
 				}
-				r.clean(t)
-			}
-			prepare()
-			points := r.points(t, c.args)
-			finish()
-			step := max(1, len(points)/crashSample)
-			if os.Getenv("MESOC_CRASH") == "all" {
-				step = 1
-			}
-			killed, tried := 0, 0
-			for n := 0; n < len(points); n += step {
-				tried++
-				// strace follows the first thread, and Go may go on in another:
-				// then the command succeeds, and the next may not.
-				for range 5 {
-					prepare()
-					reached := r.crash(t, c.args, points[n])
-					finish()
-					if reached {
-						killed++
-						break
-					}
+				t.Logf("killed at %d of %d points", killed, len(points))
+				if killed < tried*3/4 {
+					t.Errorf("only %d of %d runs were killed", killed, tried)
 				}
-				if t.Failed() {
-					t.Fatalf("killed before %s %d, call %d of %d", points[n].call, points[n].nth, n, len(points))
-				}
-			}
-			t.Logf("killed at %d of %d points", killed, len(points))
-			if killed < tried*3/4 {
-				t.Errorf("only %d of %d runs were killed", killed, tried)
-			}
-			prepare()
-			r.mustRun(t, c.args...)
-			finish()
-		})
+				prepare()
+				r.mustRun(t, c.args...)
+				finish()
+			})
+		}
 	}
+}
+
+// recover cleans up by recover alone where nothing but that is needed: what is
+// on record as created, and lives or has ended, is for delete.
+func (r *crashRig) recover(t *testing.T) {
+	t.Helper()
+	for _, clean := range []bool{true, false} {
+		found := r.recovery(t, "--clean="+strconv.FormatBool(clean))
+		if !clean && len(found.Orphans)+len(found.Incomplete) > 0 {
+			t.Errorf("recover --clean has left %+v", found)
+		}
+		if clean && len(found.Cleaned) != len(found.Orphans)+len(found.Incomplete) {
+			t.Errorf("recover --clean has cleaned less than it found: %+v", found)
+		}
+		if !clean && len(found.Recovered)+len(found.Stale) > 0 {
+			r.mustRun(t, "delete", "--force", crashID)
+		}
+	}
+}
+
+func (r *crashRig) recovery(t *testing.T, flag string) (found libcontainer.Recovery) {
+	t.Helper()
+	out, err := r.command([]string{"recover", flag}).Output()
+	if err == nil {
+		err = json.Unmarshal(out, &found)
+	}
+	if err != nil {
+		t.Fatalf("recover %s: %v\n%s", flag, err, out)
+	}
+	return found
 }

@@ -71,11 +71,11 @@ func (r *Runtime) Exec(_ context.Context, o ExecOptions) (int, error) {
 		return 0, nil
 	}
 	e.inputs.close()
-	code, err := follow(e.child, e.tty, queue, e.child.Reap)
+	status, err := follow(e.child, e.tty, queue, e.child.Reap)
 	if err != nil {
 		return 0, fmt.Errorf("wait for the program in container %s: %w", o.ID, err)
 	}
-	return code, nil
+	return exitCode(status), nil
 }
 
 func (e *execution) close() {

@@ -1,5 +1,5 @@
 // Package libcontainer tells the story of a container: create, start, run,
-// exec, pause, kill, delete, state, list. It owns the order of things and nothing else:
+// exec, pause, kill, wait, delete, recover, state, list. It owns the order of things and nothing else:
 // what a bundle means is decided in bundle and plan, what the container's
 // init does in compile, how it is started in launch, where it is counted in
 // cgroup2, and what is remembered in store.
@@ -117,7 +117,16 @@ type State struct {
 
 // Extension is what mesoc knows of a container beyond runc's fields.
 type Extension struct {
-	Cgroup *CgroupPaths `json:"cgroup,omitempty"`
+	Cgroup      *CgroupPaths `json:"cgroup,omitempty"`
+	Termination *Termination `json:"termination,omitempty"`
+}
+
+// Termination is how a container's init ended: with an exit code, or by a
+// signal.
+type Termination struct {
+	ExitCode   *int       `json:"exit_code,omitempty"`
+	Signal     int        `json:"signal,omitempty"`
+	FinishedAt *time.Time `json:"finished_at,omitempty"` // when it was seen to end
 }
 
 // CgroupPaths are a container's two cgroups, relative to the cgroup2 mount.

@@ -109,11 +109,13 @@ func (c *creation) attend(o *RunOptions, tty *terminal, queue signals.Queue) (in
 	if o.NoSubreaper {
 		reap = c.child.Reap
 	}
-	code, err := follow(c.child, tty, queue, reap)
+	status, err := follow(c.child, tty, queue, reap)
+	code := exitCode(status)
 	if err != nil {
 		return 0, fmt.Errorf("wait for container %s: %w", o.ID, err)
 	}
 	if o.Keep {
+		c.runtime.recordEnd(&c.record, &store.Termination{ExitCode: status.Code, Signal: int(status.Signal), Finished: time.Now()})
 		return code, nil
 	}
 	if err := c.runtime.deleteEnded(o.ID, c.record.Init()); err != nil {
@@ -159,14 +161,19 @@ func passedOn() []unix.Signal {
 }
 
 // follow waits for the end of an attached program, passes signals on to it
-// meanwhile, and returns its exit code, 128+n if signal n killed it.
-func follow(child *launch.Child, tty *terminal, queue signals.Queue, reap func() (sys.ExitStatus, error)) (int, error) {
+// meanwhile, and returns how it ended.
+func follow(child *launch.Child, tty *terminal, queue signals.Queue, reap func() (sys.ExitStatus, error)) (sys.ExitStatus, error) {
 	status, err := passSignals(child, queue, tty, reap)
 	tty.drain()
+	return status, err
+}
+
+// exitCode is that of a shell: 128+n if signal n ended the program.
+func exitCode(status sys.ExitStatus) int {
 	if status.Signal != 0 {
-		return 128 + int(status.Signal), err
+		return 128 + int(status.Signal)
 	}
-	return status.Code, err
+	return status.Code
 }
 
 // passSignals passes signals on to the program until it has ended.

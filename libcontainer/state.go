@@ -79,8 +79,15 @@ func (r *Runtime) stateOf(record *store.Record) (*State, error) {
 	if status != Stopped {
 		s.Pid = record.Pid
 	}
+	var known Extension
 	if record.Cgroup != "" {
-		s.Mesoc = &Extension{Cgroup: &CgroupPaths{Path: record.Cgroup, Leaf: path.Join(record.Cgroup, record.CgroupLeaf)}}
+		known.Cgroup = &CgroupPaths{Path: record.Cgroup, Leaf: path.Join(record.Cgroup, record.CgroupLeaf)}
+	}
+	if status == Stopped {
+		known.Termination = terminationOf(record.Termination)
+	}
+	if known != (Extension{}) {
+		s.Mesoc = &known
 	}
 	return s, nil
 }
@@ -91,13 +98,13 @@ func (r *Runtime) stateOf(record *store.Record) (*State, error) {
 // init still has the name it has at the gate: either alone could be left over
 // from a start that was killed, or be made up by the container.
 func (r *Runtime) status(record *store.Record) (Status, error) {
-	if record.Status == store.Creating {
-		return Creating, nil
-	}
 	if record.BootID != "" {
 		if boot, err := sys.BootID(); err == nil && boot != record.BootID {
 			return Stopped, nil
 		}
+	}
+	if record.Status == store.Creating {
+		return Creating, nil
 	}
 	stat, err := sys.ReadStat(record.Pid)
 	switch {

@@ -36,6 +36,12 @@ const (
 	keyGateSteps    = "gate_steps"
 	keyHooks        = "hooks"
 	keyAnnotations  = "annotations"
+	keyTermination  = "termination"
+
+	// Within termination.
+	keyExitCode   = "exit_code"
+	keySignal     = "signal"
+	keyFinishedAt = "finished_at"
 )
 
 // encode writes a record as JSON, by appending: the two generic ways cost a
@@ -51,9 +57,7 @@ func encode(r *Record) ([]byte, error) {
 	w.string(keyStatus, string(r.Status))
 	w.string(keyBundle, r.Bundle)
 	w.string(keyRootfs, r.Rootfs)
-	if !r.Created.IsZero() {
-		w.string(keyCreated, r.Created.UTC().Format(time.RFC3339Nano))
-	}
+	w.time(keyCreated, r.Created)
 	w.number(keyPid, uint64(r.Pid))
 	w.number(keyPidStartTime, r.PidStartTime)
 	w.string(keyInitName, r.InitName)
@@ -69,6 +73,7 @@ func encode(r *Record) ([]byte, error) {
 	w.strings(keyGateSteps, r.GateSteps)
 	w.raw(keyHooks, r.Hooks)
 	w.stringMap(keyAnnotations, r.Annotations)
+	w.termination(keyTermination, r.Termination)
 	data := append(w.buf, "}\n"...)
 	if len(data) > maxRecord {
 		return nil, errors.New("the record would have " + strconv.Itoa(len(data)) +
@@ -158,6 +163,8 @@ func (r *Record) decodeField(key string, in *jlexer.Lexer) {
 		r.Hooks = json.RawMessage(in.Raw())
 	case keyAnnotations:
 		r.Annotations = decodeStringMap(in)
+	case keyTermination:
+		r.Termination = decodeTermination(in)
 	default:
 		in.SkipRecursive()
 	}
@@ -184,6 +191,28 @@ func decodeStringMap(in *jlexer.Lexer) map[string]string {
 	}
 	in.Delim('}')
 	return m
+}
+
+func decodeTermination(in *jlexer.Lexer) *Termination {
+	e := &Termination{}
+	in.Delim('{')
+	for in.Ok() && !in.IsDelim('}') {
+		key := in.UnsafeFieldName(false)
+		in.WantColon()
+		switch key {
+		case keyExitCode:
+			e.ExitCode = in.Int()
+		case keySignal:
+			e.Signal = in.Int()
+		case keyFinishedAt:
+			in.AddError(e.Finished.UnmarshalText(in.UnsafeBytes()))
+		default:
+			in.SkipRecursive()
+		}
+		in.WantComma()
+	}
+	in.Delim('}')
+	return e
 }
 
 // jsonError takes the piece of input out of the lexer's error: it may be long,
@@ -236,6 +265,12 @@ func (w *object) bool(name string, value bool) {
 	}
 }
 
+func (w *object) time(name string, value time.Time) {
+	if !value.IsZero() {
+		w.string(name, value.UTC().Format(time.RFC3339Nano))
+	}
+}
+
 func (w *object) raw(name string, value []byte) {
 	if len(value) > 0 {
 		w.key(name)
@@ -268,6 +303,22 @@ func (w *object) stringMap(name string, values map[string]string) {
 		inner.key(key)
 		inner.buf = appendString(inner.buf, values[key])
 	}
+	w.buf = append(append(w.buf, inner.buf...), '}')
+}
+
+func (w *object) termination(name string, e *Termination) {
+	if e == nil {
+		return
+	}
+	inner := object{}
+	if e.Signal != 0 {
+		inner.number(keySignal, uint64(e.Signal))
+	} else {
+		inner.key(keyExitCode)
+		inner.buf = strconv.AppendUint(inner.buf, uint64(e.ExitCode), 10)
+	}
+	inner.time(keyFinishedAt, e.Finished)
+	w.key(name)
 	w.buf = append(append(w.buf, inner.buf...), '}')
 }
 

@@ -116,9 +116,27 @@ func TestGolden(t *testing.T) {
 		`"cgroup_mount":"/sys/fs/cgroup","cgroup_made":true,"resctrl":["/sys/fs/resctrl/mon_groups/c"],"has_process":true,"rootless":true,` +
 		`"owner":4294967295,"gate_steps":["wait for start","","execve /bin/sh"],` +
 		`"hooks":{"prestart": [{"path":"/bin/true"}]},` +
-		`"annotations":{"a":"","b":"2","ü\u0009":"\\\"\u007f` + "\u2028" + `"}}` + "\n"
+		`"annotations":{"a":"","b":"2","ü\u0009":"\\\"\u007f` + "\u2028" + `"},` +
+		`"termination":{"exit_code":77,"finished_at":"2026-08-30T12:35:00.000000005Z"}}` + "\n"
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// TestTerminations: an exit code of zero is one, and a signal has none.
+func TestTerminations(t *testing.T) {
+	for want, e := range map[string]Termination{
+		`"termination":{"exit_code":0}`:   {},
+		`"termination":{"exit_code":255}`: {ExitCode: 255},
+		`"termination":{"signal":9}`:      {Signal: 9},
+	} {
+		data, err := encode(&Record{ID: "c", Status: Created, Termination: &e})
+		if err != nil || !bytes.Contains(data, []byte(want)) {
+			t.Errorf("got %s, %v, want %s", data, err, want)
+		}
+		if got, err := decode(data); err != nil || got.Termination == nil || *got.Termination != e {
+			t.Errorf("%s: got %+v, %v", want, got.Termination, err)
+		}
 	}
 }
 
@@ -131,6 +149,8 @@ func TestRecordsThatAreRefused(t *testing.T) {
 		{"id", func(r *Record) { r.ID = "a/b" }, "invalid container ID format"},
 		{"status", func(r *Record) { r.Status = "" }, `status "": unknown`},
 		{"pid", func(r *Record) { r.Pid = -1 }, "pid -1: no process has it"},
+		{"exit code", func(r *Record) { r.Termination = &Termination{ExitCode: 256} }, "termination: no process ends so"},
+		{"signal", func(r *Record) { r.Termination = &Termination{Signal: -1} }, "termination: no process ends so"},
 		{"bundle", func(r *Record) { r.Bundle = "b" }, `bundle "b": not absolute`},
 		{"rootfs", func(r *Record) { r.Rootfs = "../b" }, `rootfs "../b": not absolute`},
 		{"mount", func(r *Record) { r.CgroupMount = "b" }, `cgroup_mount "b": not absolute`},

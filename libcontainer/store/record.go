@@ -78,6 +78,16 @@ type Record struct {
 	Rootless bool
 	// Owner is the user who made the container.
 	Owner uint32
+
+	// Termination is how init ended; nil as long as nobody has seen it.
+	Termination *Termination
+}
+
+// Termination is how a process ended.
+type Termination struct {
+	ExitCode int       // 0 to 255; of no meaning with a Signal
+	Signal   int       // the signal that ended it; 0 if it exited
+	Finished time.Time // when it was seen to end; zero if it had ended before
 }
 
 // Init is the container's first process, which may have ended since.
@@ -105,6 +115,9 @@ func (r *Record) check() error {
 	}
 	if year := r.Created.UTC().Year(); year < 1 || year > 9999 {
 		return invalid("created", strconv.Itoa(year), "no year of four digits")
+	}
+	if e := r.Termination; e != nil && (e.ExitCode < 0 || e.ExitCode > 255 || e.Signal < 0 || e.Signal > 127) {
+		return invalid("termination", "", "no process ends so")
 	}
 	if len(r.Hooks) > 0 && (r.Hooks[0] != '{' || !json.Valid(r.Hooks)) {
 		return invalid("hooks", "", "not a JSON object")

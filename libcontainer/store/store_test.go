@@ -51,6 +51,7 @@ func full(id string) Record {
 		HasProcess:   true,
 		Rootless:     true,
 		Owner:        4294967295,
+		Termination:  &Termination{ExitCode: 77, Finished: time.Date(2026, 8, 30, 12, 35, 0, 5, time.UTC)},
 	}
 }
 

@@ -167,6 +167,10 @@ func optional() []Feature {
 			Name: "MPOL_WEIGHTED_INTERLEAVE", Since: Version{6, 9}, Config: "NUMA", Probe: memoryPolicy(mpolWeightedInterleave),
 			UsedFor: "this mode of `linux.memoryPolicy`",
 			Without: "a bundle that asks for it is refused by the kernel",
+		}, {
+			Name: "PIDFD_INFO_EXIT", Since: Version{6, 15}, Probe: pidfdExitInfo,
+			UsedFor: "the command `wait`: how a process has ended that is no child of ours",
+			Without: "an end is known only to a `wait` that is faster than the parent of the process",
 		},
 	}
 }
