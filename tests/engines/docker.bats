@@ -96,6 +96,11 @@ TRAP='trap "exit 5" TERM; echo ready; while :; do sleep 0.1; done'
 	e restart r1
 	ok
 	shows r1 '{{.State.Status}}' running
+	# Docker tells the runtime of every update, be there a limit in it or not.
+	is podman || {
+		e update --restart no r1
+		ok
+	}
 	live r2 --restart on-failure:2 -- sh -c 'echo again; exit 3'
 	eventually shows r2 '{{.RestartCount}} {{.State.Status}} {{.State.ExitCode}}' '2 exited 3'
 	eq "$(client logs r2)" $'again\nagain\nagain'
