@@ -207,8 +207,9 @@ TRAP='trap "exit 5" TERM; echo ready; while :; do sleep 0.1; done'
 	ok
 	eq "$output" 1
 	live p1 -- sleep 100
-	e exec --privileged p1 mount -t tmpfs t /tmp
+	e exec --privileged p1 grep CapEff /proc/self/status
 	ok
+	hasnt "$output" "$(client exec p1 grep CapEff /proc/self/status)"
 }
 
 @test "seccomp: the default, one's own, none" {
