@@ -27,13 +27,13 @@ export CGO_ENABLED = 0
 BIN := .cache/tests/bin
 SCRIPTS := .ci/run tests/suite $(wildcard contrib/*.sh) tests/setup/debian tests/setup/install tests/native/run \
 	tests/native/go tests/native/fuzz tests/vm/run tests/vm/kernel tests/vm/guest tests/vm/initramfs.sh tests/vm/check tests/vm/all \
-	tests/bench/peers tests/integration/prepare
+	tests/bench/peers tests/engines/run tests/integration/prepare
 
 # What shellcheck cannot see in bats files: each test is a subshell by design (2030, 2031), lists are split on purpose (2046), and variables
 # and arguments come and go through helpers.bash (2034, 2119, 2120, 2153, 2154).
 BATS_EXCEPT := SC2030,SC2031,SC2034,SC2046,SC2119,SC2120,SC2153,SC2154
 
-.PHONY: help build install uninstall demo setup test test-unit test-fuzz test-root test-vm test-bin bench lint fuzz clean FORCE
+.PHONY: help build install uninstall demo setup test test-unit test-fuzz test-root test-vm test-engines test-bin bench lint fuzz clean FORCE
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +81,12 @@ test-vm: build test-bin ## the same on real kernels with every cgroup2 controlle
 	@tests/setup/install vm
 	tests/vm/all $(KERNELS)
 
+test-engines: build ## containerd, podman and dockerd with runc and with mesoc, natively (root)
+	@tests/setup/install engines
+	for runtime in runc ./mesoc; do \
+		RUNTIME=$$runtime tests/engines/run tests/suite --log results/engines-$${runtime##*/} tests/engines/*.bats; \
+	done
+
 # An emulated machine is too slow to compile: everything that runs there is built here.
 test-bin:
 	@tests/native/go --build $(BIN)
@@ -100,7 +106,7 @@ lint: ## gofmt, vet on amd64 and arm64, staticcheck, shellcheck
 	GOARCH=arm64 $(GO) vet ./...
 	$(GO) tool staticcheck ./...
 	shellcheck $(SCRIPTS)
-	shellcheck -s bats -S warning -e $(BATS_EXCEPT) $(wildcard tests/integration/*.ba*)
+	shellcheck -s bats -S warning -e $(BATS_EXCEPT) $(wildcard tests/integration/*.ba* tests/engines/*.ba*)
 
 fuzz: ## every fuzz target for FUZZTIME (30s) each, or all together for FUZZTOTAL
 	tests/native/fuzz $(if $(FUZZTOTAL),--total $(FUZZTOTAL),$(FUZZTIME))

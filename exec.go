@@ -85,7 +85,8 @@ func (c *call) wishes(o *libcontainer.ExecOptions) error {
 			return fmt.Errorf("--process %s and the program %q: only one of them can be run", o.ProcessFile, c.args[1])
 		}
 		for i := range wishOptions {
-			if _, given := c.flags.last(wishOptions[i].name); given {
+			// conmon repeats what the file says of a terminal.
+			if _, given := c.flags.last(wishOptions[i].name); given && wishOptions[i].name != "tty" {
 				return fmt.Errorf("--process %s and --%s: the file says it all", o.ProcessFile, wishOptions[i].name)
 			}
 		}

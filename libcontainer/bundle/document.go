@@ -52,6 +52,7 @@ func decode(raw []byte) (*specs.Spec, error) {
 		Annotations: d.Annotations,
 		Linux:       d.Linux,
 	}
+	oldPidsLimit(spec)
 	if present(d.Solaris) {
 		spec.Solaris = &specs.Solaris{}
 	}
@@ -68,6 +69,21 @@ func decode(raw []byte) (*specs.Spec, error) {
 		spec.FreeBSD = &specs.FreeBSD{}
 	}
 	return spec, nil
+}
+
+// oldPidsLimit makes a limit of 0 what it meant before 1.3.0 of the spec: none. Its Go binding could
+// not leave the limit out, and podman 4 writes 0 for --pids-limit=-1.
+func oldPidsLimit(spec *specs.Spec) {
+	if spec.Linux == nil || spec.Linux.Resources == nil || spec.Linux.Resources.Pids == nil {
+		return
+	}
+	pids := spec.Linux.Resources.Pids
+	if pids.Limit == nil || *pids.Limit != 0 {
+		return
+	}
+	if major, minor, ok := semver(spec.Version); ok && major == "1" && len(minor) == 1 && minor < "3" {
+		pids.Limit = nil
+	}
 }
 
 // present reports whether a section says anything.

@@ -28,7 +28,7 @@ func (w *writer) findProgram() {
 		next := w.Label()
 		file := strings.TrimSuffix(dir, "/") + "/" + name
 		w.statPath("look for "+file, file).Skip(next, program.AnyErrno)
-		w.isNotDirectory("look for "+file).Skip(next, unix.EISDIR)
+		w.isNotDirectory("look for "+file).Skip(next, unix.EACCES)
 		w.mayExecute("look for "+file, file).Skip(next, program.AnyErrno)
 		w.Store64("choose "+file, program.Addr(w.exe), w.String(file).Arg())
 		w.skipTo(found)
@@ -60,10 +60,12 @@ func (w *writer) statPath(what, file string) *program.Op {
 		program.Const(unix.STATX_TYPE), w.stat.Arg())
 }
 
+// isNotDirectory fails as execve would for a directory: engines know what permission denied means,
+// and make it exit code 126.
 func (w *writer) isNotDirectory(what string) *program.Op {
 	fine := w.Label()
 	w.isType(what, unix.S_IFDIR, unix.ENOTDIR).Skip(fine, unix.ENOTDIR)
-	op := w.Check(what, w.alwaysZero(), 0, 1, uintptr(unix.EISDIR))
+	op := w.Check(what, w.alwaysZero(), 0, 1, uintptr(unix.EACCES))
 	w.Here(fine)
 	return op
 }

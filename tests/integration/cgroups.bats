@@ -372,6 +372,12 @@ delegable() {
 	clean
 }
 
+# Podman 4 asks so for none: its binding of the spec cannot leave the limit out.
+@test "pids: 0 of a bundle before 1.3.0 is no limit" {
+	in_box 'true & wait $! && echo two' '/linux/resources/pids={"limit":0}' /ociVersion:=1.2.1
+	eq "$output" two
+}
+
 @test "pids: 0 is a limit, -1 is none" {
 	ours "runc 1.1 takes 0 for none"
 	need controller:pids
@@ -379,7 +385,7 @@ delegable() {
 	limit pids.max max
 	rt delete "$ID"
 	ok
-	limits '/linux/resources/pids={"limit":0}'
+	limits '/linux/resources/pids={"limit":0}' /ociVersion:=1.3.0
 	limit pids.max 0
 }
 

@@ -196,7 +196,8 @@ exec_console() {
 	"$RIG" get "$BUNDLE/config.json" /process >process.json
 	"$RIG" edit process.json /terminal=true '/consoleSize={"height":19,"width":71}' '/user={"uid":1000,"gid":1000}' \
 		'/args=["sh","-c","stty size; stat -L -c %u /dev/fd/0; echo end"]'
-	exec_console --process process.json "$ID"
+	# --tty as well, as conmon calls it.
+	exec_console --tty --process process.json "$ID"
 	ok
 	eventually said end
 	exec 9>&-

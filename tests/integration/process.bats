@@ -142,8 +142,8 @@ load helpers
 	clean
 	edit -- /etc
 	create
-	fails "/etc"
-	[[ $stderr == *"is a directory"* || $stderr == *"permission denied"* ]] || die "$stderr"
+	# Not "is a directory", which runc 1.2 says: Docker 20 would not make it exit code 126.
+	if is_mesoc; then fails '"/etc": permission denied'; else fails "/etc"; fi
 	clean
 	chmod 700 "$BASE/root"
 	cp "$BASE/bin/busybox" "$BASE/root/true"
