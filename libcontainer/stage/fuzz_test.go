@@ -91,8 +91,15 @@ func compareHere(t *testing.T, c chooser, data int) {
 	})
 	initial := bytes.Clone(image.memory)
 
+	// Programs may seek from where the file stands.
+	rewind := func() {
+		if _, err := unix.Seek(data, 0, unix.SEEK_SET); err != nil {
+			t.Fatal(err)
+		}
+	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	rewind()
 	index, errno := run(image.at)
 	report(image.at, index, errno)
 	twin, twinReport := bytes.Clone(image.memory), make([]byte, 8)
@@ -101,6 +108,7 @@ func compareHere(t *testing.T, c chooser, data int) {
 	}
 
 	copy(image.memory, initial)
+	rewind()
 	if status := wait(t, start(t, image)); status.ExitStatus() != ExitFailed {
 		t.Errorf("status %#x", status)
 	}
