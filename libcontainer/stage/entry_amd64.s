@@ -13,7 +13,12 @@
 // Only argc and argv are moved, down by two words to make room, so that envp
 // and the auxiliary vector (AT_SECURE, the vDSO) stay what the kernel wrote,
 // and the stack stays aligned to 16 bytes.
+//
+// It is aligned so that it and the interpreter behind it lie in one block of 64 kB,
+// which is how much of a file the kernel maps at a fault: a waiting init that is in
+// two has 64 kB more.
 TEXT ·entry(SB),NOSPLIT|NOFRAME,$0
+	PCALIGN	$2048
 	MOVQ	0(SP), AX		// argc
 	LEAQ	16(SP)(AX*8), BX	// envp
 	CMPQ	AX, $2

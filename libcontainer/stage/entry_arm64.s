@@ -4,6 +4,7 @@
 // entry is where the kernel enters the binary. What it does and why is told
 // in entry_amd64.s; this is the same.
 TEXT ·entry(SB),NOSPLIT|NOFRAME,$0
+	PCALIGN	$2048
 	MOVD	0(RSP), R0		// argc
 	ADD	$16, RSP, R10
 	ADD	R0<<3, R10		// envp
