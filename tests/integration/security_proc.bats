@@ -63,7 +63,8 @@ restore() {
 }
 
 # The image's and the volume's null devices are links to a setting of the host's. Seen to
-# fail with /dev/null of the root as the mask (w.root in maskSources, after the mounts).
+# fail with a copy of the root's own /dev/null as the mask (opened and cloned in mask, after the
+# mounts): the setting was "owned".
 @test "masks do not come from the image: /dev/null of a shared /dev" {
 	mkdir dev
 	echo secret >"$BASE/secret"
