@@ -78,7 +78,7 @@ try() {
 		"$(mount_edit /vol/real/x/y/z tmpfs tmpfs '')" \
 		"$(mount_edit /vol/real/below tmpfs tmpfs mode=700,ro)" \
 		"$(mount_edit /vol/real/file/on/a bind "$BUNDLE/config.json" bind,ro)" \
-		/process/cwd:=/vol/real/work/dir
+		/process/cwd:=/vol/real/new/dir
 	works create_and_delete
 	race vol/real vol/link
 	rounds_of create_and_delete
