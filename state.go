@@ -101,22 +101,54 @@ func appendExtension(b []byte, e *libcontainer.Extension) []byte {
 }
 
 func appendTermination(b []byte, e *libcontainer.Termination) []byte {
-	separator := ""
+	separator := "\n      "
+	member := func(name string) {
+		b = append(append(append(b, separator...), name...), ": "...)
+		separator = ",\n      "
+	}
 	if e.ExitCode != nil {
-		b = append(b, "\n      \"exit_code\": "...)
+		member(`"exit_code"`)
 		b = strconv.AppendInt(b, int64(*e.ExitCode), 10)
-		separator = ","
 	}
 	if e.Signal != 0 {
-		b = append(append(b, separator...), "\n      \"signal\": "...)
+		member(`"signal"`)
 		b = strconv.AppendInt(b, int64(e.Signal), 10)
-		separator = ","
+	}
+	if e.Reason != "" {
+		member(`"reason"`)
+		b = appendString(b, string(e.Reason))
+	}
+	if e.Message != "" {
+		member(`"message"`)
+		b = appendString(b, e.Message)
+	}
+	if e.Resources != nil {
+		member(`"resources"`)
+		b = appendResources(b, e.Resources)
 	}
 	if e.FinishedAt != nil {
-		b = append(append(b, separator...), "\n      \"finished_at\": "...)
+		member(`"finished_at"`)
 		b = appendString(b, e.FinishedAt.Format(time.RFC3339Nano))
 	}
 	return b
+}
+
+func appendResources(b []byte, r *libcontainer.Resources) []byte {
+	separator := "{\n        "
+	for _, v := range [...]struct {
+		name  string
+		value float64
+	}{{`"mem"`, r.Mem}, {`"disk"`, r.Disk}} {
+		if v.value != 0 {
+			b = append(append(append(b, separator...), v.name...), ": "...)
+			b = strconv.AppendFloat(b, v.value, 'f', -1, 64)
+			separator = ",\n        "
+		}
+	}
+	if separator[0] == '{' {
+		return append(b, "{}"...)
+	}
+	return append(b, "\n      }"...)
 }
 
 // appendString appends a JSON string, escaped as encoding/json does it: what

@@ -28,7 +28,10 @@ func TestAppendState(t *testing.T) {
 	code := 0
 	exited.Mesoc = &libcontainer.Extension{Cgroup: full.Mesoc.Cgroup, Termination: &libcontainer.Termination{ExitCode: &code, FinishedAt: &created}}
 	killed.Mesoc = &libcontainer.Extension{Termination: &libcontainer.Termination{Signal: 9}}
-	for _, s := range []libcontainer.State{full, bare, oneAnnotation, empty, exited, killed} {
+	limited := bare
+	limited.Mesoc = &libcontainer.Extension{Termination: &libcontainer.Termination{Reason: "R<", Message: "\"m\"",
+		Resources: &libcontainer.Resources{Disk: 0.5}}}
+	for _, s := range []libcontainer.State{full, bare, oneAnnotation, empty, exited, killed, limited} {
 		want, err := json.MarshalIndent(s, "", "  ")
 		if err != nil {
 			t.Fatal(err)
@@ -62,6 +65,8 @@ func fill(t *testing.T, v reflect.Value) {
 		v.SetInt(7)
 	case reflect.Uint32, reflect.Uint64:
 		v.SetUint(7)
+	case reflect.Float64:
+		v.SetFloat(7.25)
 	case reflect.Bool:
 		v.SetBool(true)
 	case reflect.Pointer:

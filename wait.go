@@ -10,8 +10,9 @@ var waitCommand = command{
 	usage:     "wait for the end of a container",
 	arguments: "ID",
 	description: `Waits until the container's first process has ended, and prints how as JSON:
-exit_code or signal, and if the end was seen, finished_at. Exits with the exit
-code, or 128 and the number of the signal. The end is remembered: a later wait,
+exit_code or signal; for which limit it was ended, if for one, as reason, message
+and resources (in megabytes); and if the end was seen, finished_at. Exits with
+the exit code, or 128 and the number of the signal. The end is remembered: a later wait,
 and state and list, tell it until the container is deleted.
 
 The kernel tells those who are not the parent only while they look. The end of

@@ -14,6 +14,7 @@ import (
 	"github.com/mesoc/mesoc/libcontainer/plan"
 	"github.com/mesoc/mesoc/libcontainer/program"
 	"github.com/mesoc/mesoc/libcontainer/resctrl"
+	"github.com/mesoc/mesoc/libcontainer/store"
 )
 
 // Runtime is what every operation needs to know of the operator's settings.
@@ -121,12 +122,26 @@ type Extension struct {
 	Termination *Termination `json:"termination,omitempty"`
 }
 
-// Termination is how a container's init ended: with an exit code, or by a
-// signal.
+// Termination is how a container's init ended: with an exit code or by a
+// signal, and for which limit, if for one. A limit that was enforced without
+// anybody having seen the end has neither of the first two.
 type Termination struct {
 	ExitCode   *int       `json:"exit_code,omitempty"`
 	Signal     int        `json:"signal,omitempty"`
+	Reason     Reason     `json:"reason,omitempty"`
+	Message    string     `json:"message,omitempty"`
+	Resources  *Resources `json:"resources,omitempty"`
 	FinishedAt *time.Time `json:"finished_at,omitempty"` // when it was seen to end
+}
+
+// Reason names a kind of limit as Mesos does.
+type Reason = store.Reason
+
+// Resources are the limits that were hit, under Mesos' names and in its unit,
+// megabytes of 2^20 bytes.
+type Resources struct {
+	Mem  float64 `json:"mem,omitempty"`
+	Disk float64 `json:"disk,omitempty"`
 }
 
 // CgroupPaths are a container's two cgroups, relative to the cgroup2 mount.

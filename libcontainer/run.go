@@ -115,7 +115,7 @@ func (c *creation) attend(o *RunOptions, tty *terminal, queue signals.Queue) (in
 		return 0, fmt.Errorf("wait for container %s: %w", o.ID, err)
 	}
 	if o.Keep {
-		c.runtime.recordEnd(&c.record, &store.Termination{ExitCode: status.Code, Signal: int(status.Signal), Finished: time.Now()})
+		c.runtime.recordEnd(&c.record, &store.Termination{ExitCode: status.Code, Signal: int(status.Signal), Finished: time.Now()}, nil)
 		return code, nil
 	}
 	if err := c.runtime.deleteEnded(o.ID, c.record.Init()); err != nil {

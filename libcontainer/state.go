@@ -84,7 +84,7 @@ func (r *Runtime) stateOf(record *store.Record) (*State, error) {
 		known.Cgroup = &CgroupPaths{Path: record.Cgroup, Leaf: path.Join(record.Cgroup, record.CgroupLeaf)}
 	}
 	if status == Stopped {
-		known.Termination = terminationOf(record.Termination)
+		known.Termination = terminationOf(record)
 	}
 	if known != (Extension{}) {
 		s.Mesoc = &known

@@ -27,29 +27,29 @@ func (r *Runtime) Wait(_ context.Context, id string) (*Termination, error) {
 	if err != nil {
 		return nil, err
 	}
-	end, err := r.awaitEnd(&record)
-	if err != nil {
+	if err := r.awaitEnd(&record); err != nil {
 		return nil, fmt.Errorf("wait for container %s: %w", id, err)
 	}
-	return terminationOf(end), nil
+	return terminationOf(&record), nil
 }
 
-func (r *Runtime) awaitEnd(record *store.Record) (*store.Termination, error) {
+// awaitEnd waits until the container has ended, and has the record say how.
+func (r *Runtime) awaitEnd(record *store.Record) error {
 	if record.Termination != nil {
-		return record.Termination, nil
+		return nil
 	}
 	switch status, err := r.status(record); {
 	case err != nil:
-		return nil, err
+		return err
 	case status == Creating:
-		return nil, errors.New("its create has not finished")
+		return errors.New("its create has not finished")
 	}
 	pidfd, err := openInit(record)
 	if errors.Is(err, unix.ESRCH) {
-		return nil, errUnseen
+		return errUnseen
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer sys.Close(pidfd)
 	end := &store.Termination{}
@@ -59,62 +59,91 @@ func (r *Runtime) awaitEnd(record *store.Record) (*store.Termination, error) {
 		end.Finished = time.Now()
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	status, err := sys.PidfdExit(record.Init(), pidfd)
 	switch {
 	case errors.Is(err, unix.ENODATA):
 		return r.endSeenByOthers(record)
 	case err != nil:
-		return nil, err
+		return err
 	}
 	end.ExitCode, end.Signal = status.Code, int(status.Signal)
-	return r.recordEnd(record, end), nil
+	r.recordEnd(record, end, nil)
+	return nil
 }
 
-// endSeenByOthers is what others have put on record meanwhile.
-func (r *Runtime) endSeenByOthers(record *store.Record) (*store.Termination, error) {
+// endSeenByOthers takes over what others have put on record meanwhile.
+func (r *Runtime) endSeenByOthers(record *store.Record) error {
 	s, err := r.store()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	now, err := s.Load(record.ID)
 	if err != nil || now.Init() != record.Init() || now.Termination == nil {
-		return nil, errUnseen
+		return errUnseen
 	}
-	return now.Termination, nil
+	*record = now
+	return nil
 }
 
-// recordEnd puts on record how a container ended, unless the container is gone,
-// and returns what is on record: the first who has seen it is believed.
-func (r *Runtime) recordEnd(record *store.Record, end *store.Termination) *store.Termination {
+// recordEnd puts on record how a container ended, for which limit, or both; nil
+// is what the caller does not know. Of each the first who has seen it is
+// believed, and what the record lacks it gets, whoever comes first. Afterwards
+// record says what is known of the end, also if the container is gone.
+func (r *Runtime) recordEnd(record *store.Record, end *store.Termination, limit *store.Limitation) {
 	c, err := r.lock(record.ID)
 	defer c.close()
 	if err == nil && c.record.Init() == record.Init() {
-		if c.record.Termination != nil {
-			return c.record.Termination
+		if mergeEnd(&c.record, end, limit) {
+			err = c.locked.Save(c.record)
 		}
-		c.record.Termination = end
-		err = c.locked.Save(c.record)
+		end, limit = c.record.Termination, c.record.Limitation
 	}
+	mergeEnd(record, end, limit)
 	if err != nil && !errors.Is(err, store.ErrNotExist) {
 		r.warn("record the end of container %s: %v", record.ID, err)
 	}
-	return end
 }
 
-// terminationOf is what callers are told of a termination on record.
-func terminationOf(e *store.Termination) *Termination {
-	if e == nil {
+// mergeEnd adds what the record lacks, and says whether it did.
+func mergeEnd(record *store.Record, end *store.Termination, limit *store.Limitation) (changed bool) {
+	if record.Termination == nil && end != nil {
+		record.Termination, changed = end, true
+	}
+	if record.Limitation == nil && limit != nil {
+		record.Limitation, changed = limit, true
+	}
+	return changed
+}
+
+// terminationOf is what callers are told of the end on record; nil if nothing
+// is known of it.
+func terminationOf(record *store.Record) *Termination {
+	t := &Termination{}
+	if e := record.Termination; e != nil {
+		if t.Signal = e.Signal; e.Signal == 0 {
+			t.ExitCode = &e.ExitCode
+		}
+		if !e.Finished.IsZero() {
+			finished := e.Finished.UTC().Round(0)
+			t.FinishedAt = &finished
+		}
+	}
+	if l := record.Limitation; l != nil {
+		t.Reason, t.Message, t.Resources = l.Reason, l.Message, resourcesOf(l.Resources)
+	}
+	if *t == (Termination{}) {
 		return nil
 	}
-	t := &Termination{Signal: e.Signal}
-	if e.Signal == 0 {
-		t.ExitCode = &e.ExitCode
-	}
-	if !e.Finished.IsZero() {
-		finished := e.Finished.UTC().Round(0)
-		t.FinishedAt = &finished
-	}
 	return t
+}
+
+// resourcesOf is nil where no limit has a figure.
+func resourcesOf(r store.Resources) *Resources {
+	const megabyte = 1 << 20
+	if r == (store.Resources{}) {
+		return nil
+	}
+	return &Resources{Mem: float64(r.Mem) / megabyte, Disk: float64(r.Disk) / megabyte}
 }

@@ -37,11 +37,18 @@ const (
 	keyHooks        = "hooks"
 	keyAnnotations  = "annotations"
 	keyTermination  = "termination"
+	keyLimitation   = "limitation"
 
 	// Within termination.
 	keyExitCode   = "exit_code"
 	keySignal     = "signal"
 	keyFinishedAt = "finished_at"
+
+	// Within limitation.
+	keyReason    = "reason"
+	keyMessage   = "message"
+	keyMemBytes  = "mem_bytes"
+	keyDiskBytes = "disk_bytes"
 )
 
 // encode writes a record as JSON, by appending: the two generic ways cost a
@@ -74,6 +81,7 @@ func encode(r *Record) ([]byte, error) {
 	w.raw(keyHooks, r.Hooks)
 	w.stringMap(keyAnnotations, r.Annotations)
 	w.termination(keyTermination, r.Termination)
+	w.limitation(keyLimitation, r.Limitation)
 	data := append(w.buf, "}\n"...)
 	if len(data) > maxRecord {
 		return nil, errors.New("the record would have " + strconv.Itoa(len(data)) +
@@ -165,6 +173,8 @@ func (r *Record) decodeField(key string, in *jlexer.Lexer) {
 		r.Annotations = decodeStringMap(in)
 	case keyTermination:
 		r.Termination = decodeTermination(in)
+	case keyLimitation:
+		r.Limitation = decodeLimitation(in)
 	default:
 		in.SkipRecursive()
 	}
@@ -191,28 +201,6 @@ func decodeStringMap(in *jlexer.Lexer) map[string]string {
 	}
 	in.Delim('}')
 	return m
-}
-
-func decodeTermination(in *jlexer.Lexer) *Termination {
-	e := &Termination{}
-	in.Delim('{')
-	for in.Ok() && !in.IsDelim('}') {
-		key := in.UnsafeFieldName(false)
-		in.WantColon()
-		switch key {
-		case keyExitCode:
-			e.ExitCode = in.Int()
-		case keySignal:
-			e.Signal = in.Int()
-		case keyFinishedAt:
-			in.AddError(e.Finished.UnmarshalText(in.UnsafeBytes()))
-		default:
-			in.SkipRecursive()
-		}
-		in.WantComma()
-	}
-	in.Delim('}')
-	return e
 }
 
 // jsonError takes the piece of input out of the lexer's error: it may be long,
@@ -303,22 +291,6 @@ func (w *object) stringMap(name string, values map[string]string) {
 		inner.key(key)
 		inner.buf = appendString(inner.buf, values[key])
 	}
-	w.buf = append(append(w.buf, inner.buf...), '}')
-}
-
-func (w *object) termination(name string, e *Termination) {
-	if e == nil {
-		return
-	}
-	inner := object{}
-	if e.Signal != 0 {
-		inner.number(keySignal, uint64(e.Signal))
-	} else {
-		inner.key(keyExitCode)
-		inner.buf = strconv.AppendUint(inner.buf, uint64(e.ExitCode), 10)
-	}
-	inner.time(keyFinishedAt, e.Finished)
-	w.key(name)
 	w.buf = append(append(w.buf, inner.buf...), '}')
 }
 

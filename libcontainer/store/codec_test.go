@@ -117,7 +117,9 @@ func TestGolden(t *testing.T) {
 		`"owner":4294967295,"gate_steps":["wait for start","","execve /bin/sh"],` +
 		`"hooks":{"prestart": [{"path":"/bin/true"}]},` +
 		`"annotations":{"a":"","b":"2","ü\u0009":"\\\"\u007f` + "\u2028" + `"},` +
-		`"termination":{"exit_code":77,"finished_at":"2026-08-30T12:35:00.000000005Z"}}` + "\n"
+		`"termination":{"exit_code":77,"finished_at":"2026-08-30T12:35:00.000000005Z"},` +
+		`"limitation":{"reason":"REASON_CONTAINER_LIMITATION_MEMORY","message":"Memory limit \"exceeded\"",` +
+		`"mem_bytes":67108864,"disk_bytes":1}}` + "\n"
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -151,6 +153,8 @@ func TestRecordsThatAreRefused(t *testing.T) {
 		{"pid", func(r *Record) { r.Pid = -1 }, "pid -1: no process has it"},
 		{"exit code", func(r *Record) { r.Termination = &Termination{ExitCode: 256} }, "termination: no process ends so"},
 		{"signal", func(r *Record) { r.Termination = &Termination{Signal: -1} }, "termination: no process ends so"},
+		{"reason", func(r *Record) { r.Limitation = &Limitation{} }, `limitation "": unknown`},
+		{"bytes in a message", func(r *Record) { r.Limitation = &Limitation{Reason: LimitationDisk, Message: "\xff"} }, `limitation "\xff": not UTF-8`},
 		{"bundle", func(r *Record) { r.Bundle = "b" }, `bundle "b": not absolute`},
 		{"rootfs", func(r *Record) { r.Rootfs = "../b" }, `rootfs "../b": not absolute`},
 		{"mount", func(r *Record) { r.CgroupMount = "b" }, `cgroup_mount "b": not absolute`},

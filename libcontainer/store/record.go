@@ -81,13 +81,9 @@ type Record struct {
 
 	// Termination is how init ended; nil as long as nobody has seen it.
 	Termination *Termination
-}
-
-// Termination is how a process ended.
-type Termination struct {
-	ExitCode int       // 0 to 255; of no meaning with a Signal
-	Signal   int       // the signal that ended it; 0 if it exited
-	Finished time.Time // when it was seen to end; zero if it had ended before
+	// Limitation is the limit for which it ended; nil if for none. It can be
+	// there before the end is.
+	Limitation *Limitation
 }
 
 // Init is the container's first process, which may have ended since.
@@ -116,8 +112,11 @@ func (r *Record) check() error {
 	if year := r.Created.UTC().Year(); year < 1 || year > 9999 {
 		return invalid("created", strconv.Itoa(year), "no year of four digits")
 	}
-	if e := r.Termination; e != nil && (e.ExitCode < 0 || e.ExitCode > 255 || e.Signal < 0 || e.Signal > 127) {
-		return invalid("termination", "", "no process ends so")
+	if err := r.Termination.check(); err != nil {
+		return err
+	}
+	if err := r.Limitation.check(); err != nil {
+		return err
 	}
 	if len(r.Hooks) > 0 && (r.Hooks[0] != '{' || !json.Valid(r.Hooks)) {
 		return invalid("hooks", "", "not a JSON object")

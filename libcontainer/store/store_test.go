@@ -52,6 +52,7 @@ func full(id string) Record {
 		Rootless:     true,
 		Owner:        4294967295,
 		Termination:  &Termination{ExitCode: 77, Finished: time.Date(2026, 8, 30, 12, 35, 0, 5, time.UTC)},
+		Limitation:   &Limitation{Reason: LimitationMemory, Message: "Memory limit \"exceeded\"", Resources: Resources{Mem: 64 << 20, Disk: 1}},
 	}
 }
 

@@ -144,6 +144,19 @@ STAMP='"finished_at":"20[0-9-]{8}T[0-9:]{8}(\.[0-9]+)?Z"'
 	eq "$(state /mesoc/termination/exit_code)" 5
 }
 
+@test "wait: the limit for which a container was ended" {
+	script 'exit 5'
+	rt run --keep --bundle "$BUNDLE" "$ID"
+	eq "$status" 5
+	"$RIG" edit "$ROOT/$ID/state.json" '/limitation={"reason":"REASON_CONTAINER_LIMITATION_MEMORY","message":"too much","mem_bytes":50331648}'
+	chmod 600 "$ROOT/$ID/state.json"
+	rt wait "$ID"
+	eq "$status" 5
+	matches "$output" "^\{\"exit_code\":5,\"reason\":\"REASON_CONTAINER_LIMITATION_MEMORY\",\"message\":\"too much\",\"resources\":\{\"mem\":48},$STAMP\}\$"
+	eq "$(state /mesoc/termination/reason)" REASON_CONTAINER_LIMITATION_MEMORY
+	eq "$(state /mesoc/termination/resources/mem)" 48
+}
+
 @test "wait: an end that nobody has seen is an error, with no code made up" {
 	script 'exit 0'
 	create
