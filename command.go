@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/mesoc/mesoc/libcontainer"
+	"github.com/mesoc/mesoc/libcontainer/bundle"
 	"github.com/mesoc/mesoc/libcontainer/program"
 )
 
@@ -97,6 +98,10 @@ type option struct {
 	usage   string
 	repeats bool // every value counts, not only the last
 	unbuilt bool // named by the contract, refused until it is there
+
+	// annotation is what the option is sugar for: its value, or its values
+	// with commas between them, become that of the annotation of ours.
+	annotation string
 }
 
 // spellings are how the option is written, each between two marks.
@@ -206,9 +211,13 @@ func (c *call) runtime() *libcontainer.Runtime {
 		Root:        c.settings.text(setRoot),
 		CgroupsRoot: c.settings.text(setCgroupsRoot),
 		CgroupsLeaf: c.settings.text(setCgroupsLeaf),
-		Warn:        c.journal.warn,
-		Advise:      c.journal.advise,
-		Fault:       c.fault,
+		Policy: bundle.Policy{
+			Allowed:   c.settings.text(setAllowed),
+			Isolation: c.settings.text(setIsolation),
+		},
+		Warn:   c.journal.warn,
+		Advise: c.journal.advise,
+		Fault:  c.fault,
 	}
 	if c.settings.is(setDebug) {
 		r.Trace = c.journal.trace

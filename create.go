@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/mesoc/mesoc/libcontainer"
+	"github.com/mesoc/mesoc/libcontainer/bundle"
 )
 
 var createCommand = command{
@@ -33,15 +35,15 @@ var createOptions = []option{
 	{name: "preserve-fds", kind: number, meta: "N", usage: "hand on N more descriptors (stdio + $LISTEN_FDS + N in total)"},
 	{name: "annotation", meta: "KEY=VALUE", repeats: true, usage: "add an annotation to the bundle's (repeats)"},
 
-	{name: "parent", unbuilt: true},
-	{name: "share-cgroups", kind: boolean, unbuilt: true},
-	{name: "sandbox", unbuilt: true},
-	{name: "disk-limit", unbuilt: true},
-	{name: "network", repeats: true, unbuilt: true},
-	{name: "publish", repeats: true, unbuilt: true},
+	{name: "parent", annotation: "parent", unbuilt: true},
+	{name: "share-cgroups", kind: boolean, annotation: "share-cgroups", unbuilt: true},
+	{name: "sandbox", annotation: "sandbox", unbuilt: true},
+	{name: "disk-limit", annotation: "disk.limit", unbuilt: true},
+	{name: "network", repeats: true, annotation: "networks", unbuilt: true},
+	{name: "publish", repeats: true, annotation: "publish", unbuilt: true},
 	{name: "volume", repeats: true, unbuilt: true},
-	{name: "image-config", unbuilt: true},
-	{name: "supervise", kind: boolean, unbuilt: true},
+	{name: "image-config", annotation: "image-config", unbuilt: true},
+	{name: "supervise", kind: boolean, annotation: "supervise", unbuilt: true},
 }
 
 func create(c *call) error {
@@ -80,17 +82,43 @@ func (c *call) creation() (libcontainer.CreateOptions, error) {
 		}
 		o.PidFile = path
 	}
+	var err error
+	o.Annotations, err = c.annotations()
+	return o, err
+}
+
+// annotations are those of the command line. Where it says one twice, the flag
+// that is sugar for it counts.
+func (c *call) annotations() (map[string]string, error) {
+	var all map[string]string
+	set := func(key, value string) {
+		if all == nil {
+			all = map[string]string{}
+		}
+		all[key] = value
+	}
 	for _, wish := range c.flags.all("annotation") {
 		key, value, ok := strings.Cut(wish, "=")
 		if !ok || key == "" {
-			return o, fmt.Errorf("read --annotation %q: must be KEY=VALUE", wish)
+			return nil, fmt.Errorf("read --annotation %q: must be KEY=VALUE", wish)
 		}
-		if o.Annotations == nil {
-			o.Annotations = map[string]string{}
-		}
-		o.Annotations[key] = value
+		set(key, value)
 	}
-	return o, nil
+	for _, a := range c.flags {
+		o := c.command.option(a.name)
+		if o == nil || o.annotation == "" || o.unbuilt {
+			continue
+		}
+		value := strings.Join(c.flags.all(o.name), ",")
+		if !o.repeats {
+			value = c.flags.text(o.name)
+		}
+		if o.kind == boolean {
+			value = strconv.FormatBool(c.flags.is(o.name))
+		}
+		set(bundle.AnnotationPrefix+o.annotation, value)
+	}
+	return all, nil
 }
 
 // refuseCgroupManager refuses what only a new container needs: the commands

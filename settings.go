@@ -22,6 +22,8 @@ const (
 	setSystemdCgroup
 	setCgroupManager
 	setConfig
+	setIsolation
+	setAllowed
 	numNamed
 )
 
@@ -73,11 +75,12 @@ var settingTable = [...]setting{
 	setSystemdCgroup: {option: option{name: "systemd-cgroup", kind: boolean, usage: "understood, but create and run refuse it: mesoc makes its cgroups itself"}, group: groupEngines, value: "false"},
 	setCgroupManager: {option: option{name: "cgroup-manager", usage: "cgroupfs; systemd and disabled are understood, but create and run refuse them"}, group: groupEngines, value: "cgroupfs", words: []string{"cgroupfs", "systemd", "disabled"}, flagOnly: true},
 	setConfig:        {option: option{name: "config", meta: "FILE", usage: "file of settings, in TOML"}, group: groupState, shown: "`" + defaultConfig + "`", flagOnly: true},
+	setIsolation:     {option: option{name: "isolation", usage: "comma list of isolators"}, group: groupIsolators, check: checkIsolation, needs: "the isolators themselves"},
+	setAllowed:       {option: option{name: "allowed-annotations", usage: "comma list of prefixes: the annotations of mesoc that a bundle may have"}, group: groupEngines, value: "io.mesoc.", check: checkPrefixes},
 
 	{option: option{name: "criu", usage: "accepted and ignored"}, group: groupEngines, flagOnly: true},
 	{option: option{name: "version", alias: "v", kind: boolean, usage: "print what this program is"}, group: groupOutput, value: "false", flagOnly: true},
 
-	{option: option{name: "isolation", usage: "comma list of isolators"}, group: groupIsolators, check: checkIsolation, needs: "the isolators themselves"},
 	{option: option{name: "enforce-container-disk-quota", kind: boolean, usage: "disk/du, disk/xfs: kill or refuse beyond the limit"}, group: groupIsolators, value: "false", needs: "disk/du and disk/xfs"},
 	{option: option{name: "container-disk-watch-interval", usage: "time between two rounds of disk/du"}, group: groupIsolators, value: "15s", check: checkDuration, needs: "disk/du and disk/xfs"},
 	{option: option{name: "default-container-disk-limit", usage: "size, for containers that ask for none"}, group: groupIsolators, check: checkSize, needs: "disk/du and disk/xfs"},
@@ -99,7 +102,6 @@ var settingTable = [...]setting{
 	{option: option{name: "docker-volume-checkpoint-dir", usage: "records of docker/volume"}, group: groupIsolators, shown: "under `root`", needs: "docker/volume"},
 	{option: option{name: "docker-volume-chown", kind: boolean, usage: "give volumes to the container's user"}, group: groupIsolators, value: "false", needs: "docker/volume"},
 	{option: option{name: "docker-ignore-runtime", kind: boolean, usage: "leave docker/runtime's image config alone"}, group: groupIsolators, value: "false", needs: "docker/runtime"},
-	{option: option{name: "allowed-annotations", usage: "comma list of prefixes that a bundle may use"}, group: groupIsolators, value: "io.mesoc.", check: checkPrefixes, needs: "annotations to allow"},
 }
 
 // globalOption finds a setting's flag; dashes and underscores are one.

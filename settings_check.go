@@ -206,7 +206,11 @@ func checkCapabilities(value string) error {
 	return nil
 }
 
+// checkPrefixes takes an empty list for none.
 func checkPrefixes(value string) error {
+	if value == "" {
+		return nil
+	}
 	for prefix := range strings.SplitSeq(value, ",") {
 		if prefix == "" {
 			return errors.New("must not have an empty prefix")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/mesoc/mesoc/libcontainer"
 	"github.com/mesoc/mesoc/libcontainer/bundle"
 )
 
@@ -29,7 +28,7 @@ func validate(c *call) error {
 	if format != "" && format != "text" && format != "json" {
 		return fmt.Errorf("validate a bundle: invalid format option %q (text and json are known)", format)
 	}
-	found, err := libcontainer.Inspect(c.flags.text("bundle"))
+	found, err := c.runtime().Inspect(c.flags.text("bundle"))
 	var syntax *bundle.SyntaxError
 	switch {
 	case errors.As(err, &syntax) && format == "json":

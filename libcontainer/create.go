@@ -9,6 +9,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"github.com/mesoc/mesoc/libcontainer/bundle"
 	"github.com/mesoc/mesoc/libcontainer/cgroup2"
 	"github.com/mesoc/mesoc/libcontainer/cgroup2/devices"
 	"github.com/mesoc/mesoc/libcontainer/compile"
@@ -26,6 +27,7 @@ type creation struct {
 	container
 	options CreateOptions
 	spec    *specs.Spec
+	wishes  bundle.Annotations // of the bundle and of the caller
 	plan    *plan.Plan
 	inside  []byte // the plan.Inside, encoded
 	init    *compile.Init

@@ -33,11 +33,11 @@ func (c *creation) decide(gate plan.Gate) error {
 	if err != nil {
 		return err
 	}
-	if err := bundle.CheckAnnotations(c.options.Annotations); err != nil {
-		return err
-	}
 	b, err := bundle.Load(c.options.Bundle)
 	if err != nil {
+		return err
+	}
+	if c.record.Annotations, c.wishes, err = c.runtime.Policy.ReadAnnotations(b.Spec.Annotations, c.options.Annotations); err != nil {
 		return err
 	}
 	for _, w := range b.Warnings {
@@ -86,15 +86,6 @@ func devicePaths(spec *specs.Spec) []string {
 
 // describe fills in the record.
 func (c *creation) describe(b *bundle.Bundle) error {
-	annotations := b.Spec.Annotations
-	if len(c.options.Annotations) > 0 {
-		annotations = make(map[string]string, len(b.Spec.Annotations)+len(c.options.Annotations))
-		for _, from := range []map[string]string{b.Spec.Annotations, c.options.Annotations} {
-			for k, v := range from {
-				annotations[k] = v
-			}
-		}
-	}
 	c.record = store.Record{
 		ID:          c.options.ID,
 		OCIVersion:  b.Spec.Version,
@@ -106,7 +97,7 @@ func (c *creation) describe(b *bundle.Bundle) error {
 		Cgroup:      c.cgroupPath(),
 		CgroupLeaf:  c.runtime.CgroupsLeaf,
 		CgroupMount: c.mount.Path,
-		Annotations: annotations,
+		Annotations: c.record.Annotations,
 		HasProcess:  b.Spec.Process != nil,
 		Owner:       uint32(os.Geteuid()),
 	}

@@ -9,10 +9,14 @@ import (
 
 // Inspect finds everything that keeps create from making a container of a
 // bundle, as far as that can be told without making one.
-func Inspect(dir string) (*bundle.Inspection, error) {
+func (r *Runtime) Inspect(dir string) (*bundle.Inspection, error) {
 	found, err := bundle.Inspect(dir)
-	if err != nil || found.Spec.Linux == nil {
+	if err != nil {
 		return found, err
+	}
+	found.Add(r.Policy.Problems(found.Spec.Annotations)...)
+	if found.Spec.Linux == nil {
+		return found, nil
 	}
 	if bad := checkFilter(found.Spec.Linux.Seccomp); bad != nil {
 		found.Add(*bad)

@@ -11,6 +11,7 @@ package libcontainer
 import (
 	"time"
 
+	"github.com/mesoc/mesoc/libcontainer/bundle"
 	"github.com/mesoc/mesoc/libcontainer/plan"
 	"github.com/mesoc/mesoc/libcontainer/program"
 	"github.com/mesoc/mesoc/libcontainer/resctrl"
@@ -26,6 +27,8 @@ type Runtime struct {
 	CgroupsRoot string
 	// CgroupsLeaf is the name of the cgroup that holds a container's processes.
 	CgroupsLeaf string
+	// Policy says which annotations of ours count.
+	Policy bundle.Policy
 	// Trace, if set, is told what is done, step by step (--debug).
 	Trace func(format string, args ...any)
 	// Warn, if set, is told what went wrong without failing the operation.

@@ -93,8 +93,9 @@ func FuzzAnnotations(f *testing.F) {
 	f.Add("", "x", "io.mesoc.", "")
 	f.Add("io.mesoc.x/y~z", "\x00", "io.mesos.parent", "p")
 	f.Fuzz(func(t *testing.T, key1, value1, key2, value2 string) {
-		err := CheckAnnotations(map[string]string{key1: value1, key2: value2})
-		ours := key1 == "" || key2 == "" || strings.HasPrefix(key1, annotationPrefix) || strings.HasPrefix(key2, annotationPrefix)
+		p := Policy{Allowed: AnnotationPrefix}
+		_, _, err := p.ReadAnnotations(map[string]string{key1: value1}, map[string]string{key2: value2})
+		ours := key1 == "" || key2 == "" || strings.HasPrefix(key1, AnnotationPrefix) || strings.HasPrefix(key2, AnnotationPrefix)
 		if ours != (err != nil) {
 			t.Errorf("%q and %q: %v", key1, key2, err)
 		}

@@ -4,8 +4,8 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// This file is the one list of what is not built yet. When a feature lands,
-// its line goes.
+// This file is the one list of what is not built yet, but for annotations,
+// which annotations.go has. When a feature lands, its line goes.
 
 const ruleNotYet = "not supported yet"
 
@@ -20,46 +20,6 @@ var unsupportedProperties = [...]struct {
 	{"/linux/resources/network/priorities", func(l *specs.Linux) bool {
 		return l.Resources != nil && l.Resources.Network != nil && len(l.Resources.Network.Priorities) > 0
 	}},
-}
-
-// annotationPrefix is that of the annotations that are ours. Those of others
-// are ignored, one of ours never is: it would be a wish that nobody hears.
-const annotationPrefix = "io.mesoc."
-
-// unsupportedAnnotations are ours, with the isolator that is still missing.
-var unsupportedAnnotations = [...]struct{ name, isolator string }{
-	{"parent", ""},
-	{"share-cgroups", ""},
-	{"sandbox", ""},
-	{"supervise", ""},
-	{"resources", "cgroups/cpu, cgroups/mem"},
-	{"disk.limit", "disk/du, disk/xfs"},
-	{"volumes", "filesystem/shared"},
-	{"networks", "network/cni"},
-	{"publish", "network/cni"},
-	{"docker-volumes", "docker/volume"},
-	{"image-config", "docker/runtime"},
-	{"command", "docker/runtime"},
-	{"capabilities.effective", "linux/capabilities"},
-	{"capabilities.bounding", "linux/capabilities"},
-	{"rlimits", "posix/rlimits"},
-	{"ipc-mode", "namespaces/ipc"},
-	{"shm-size", "namespaces/ipc"},
-	{"share-pid-namespace", "namespaces/pid"},
-}
-
-// unsupportedAnnotation is what an annotation of ours waits for.
-func unsupportedAnnotation(name string) (needs string, known bool) {
-	for _, a := range unsupportedAnnotations {
-		if a.name != name {
-			continue
-		}
-		if a.isolator == "" {
-			return "", true
-		}
-		return " (needs the isolator " + a.isolator + ")", true
-	}
-	return "", false
 }
 
 func (c *checker) unsupported(s *specs.Spec) {

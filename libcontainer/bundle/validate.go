@@ -21,7 +21,7 @@ func (c *checker) spec(s *specs.Spec) {
 	c.hostnames(s, &ns)
 	c.mounts(s.Mounts, &ns)
 	c.hooks(s.Hooks)
-	c.annotations(s.Annotations)
+	c.annotations(s.Annotations, nil, nil)
 	c.linux(s.Linux, &ns)
 	c.unsupported(s)
 }
@@ -162,46 +162,6 @@ func (c *checker) hookList(pointer string, hooks []specs.Hook) {
 	}
 }
 
-func (c *checker) annotations(annotations map[string]string) {
-	for key := range annotations {
-		if key == "" || strings.HasPrefix(key, annotationPrefix) {
-			c.ourAnnotations(annotations)
-			return
-		}
-	}
-}
-
-// ourAnnotations is annotations' slow half: it goes by name, so that the
-// problems have an order.
-func (c *checker) ourAnnotations(annotations map[string]string) {
-	for _, key := range sortedKeys(annotations) {
-		if key == "" {
-			c.bad("/annotations/", nil, "must have a key")
-			continue
-		}
-		name, ours := strings.CutPrefix(key, annotationPrefix)
-		if !ours {
-			continue
-		}
-		if needs, known := unsupportedAnnotation(name); known {
-			c.bad(at("/annotations", key), annotations[key], ruleNotYet+needs)
-		} else {
-			c.bad(at("/annotations", key), annotations[key], "no such annotation")
-		}
-	}
-}
-
 func sortedKeys[V any](m map[string]V) []string {
 	return slices.Sorted(maps.Keys(m))
-}
-
-// CheckAnnotations checks annotations that come from elsewhere than a
-// config.json, with its rules.
-func CheckAnnotations(annotations map[string]string) error {
-	c := checker{}
-	c.annotations(annotations)
-	if len(c.problems) == 0 {
-		return nil
-	}
-	return &ValidationError{Path: "annotations", Problems: c.problems}
 }

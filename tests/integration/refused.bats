@@ -57,6 +57,20 @@ setup_test() { ours "others have other gaps"; }
 	eq "$(state /annotations)" '{"a":"1","b":"3","c":"x=y","d":""}'
 	rt create --annotation io.mesoc.networks=n --bundle "$BUNDLE" "${ID}b"
 	fails io.mesoc.networks network/cni
+	rt create --annotation io.mesoc.shade=n --bundle "$BUNDLE" "${ID}b"
+	fails io.mesoc.shade "no such annotation"
 	rt create --annotation noequals --bundle "$BUNDLE" "${ID}b"
 	fails noequals
+}
+
+@test "allowed_annotations: what a bundle may say, not what the caller says" {
+	edit '/annotations={"io.mesoc.networks":"n","x":"y"}'
+	rt --allowed-annotations io.mesoc.disk create --bundle "$BUNDLE" "$ID"
+	fails io.mesoc.networks "not supported yet" # nobody gets any further yet
+	rt --allowed-annotations io.mesoc.disk validate --bundle "$BUNDLE"
+	fails "1 problem"
+	edit '/annotations={"x":"y"}'
+	rt --allowed-annotations "" create --annotation io.mesoc.networks=n --bundle "$BUNDLE" "$ID"
+	fails io.mesoc.networks "not supported yet"
+	clean
 }
