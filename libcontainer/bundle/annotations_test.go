@@ -91,3 +91,18 @@ func TestAllowed(t *testing.T) {
 		}
 	}
 }
+
+func TestReadBool(t *testing.T) {
+	on := false
+	if err := readBool("true", &on); err != nil || !on {
+		t.Errorf("true: %v, %v", on, err)
+	}
+	if err := readBool("false", &on); err != nil || on {
+		t.Errorf("false: %v, %v", on, err)
+	}
+	for _, bad := range []string{"", "1", "True", "yes", " true"} {
+		if readBool(bad, &on) == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+}
