@@ -31,12 +31,16 @@ func (c *creation) compileFilter() (*plan.Seccomp, error) {
 	} else { // without a cache it takes a little longer
 		filter, err = seccomp.Compile(profile, options)
 	}
+	var wrong seccomp.Problems
+	if errors.As(err, &wrong) {
+		return nil, &bundle.ValidationError{Path: path.Join(c.record.Bundle, bundle.ConfigName), Problems: problemsOf(wrong)}
+	}
 	if err != nil {
 		return nil, err
 	}
 	if c.runtime.Trace != nil {
-		for _, name := range seccomp.Unknown(profile) {
-			c.runtime.trace("system call %s: unknown, its rule is left out", name)
+		for _, left := range seccomp.Unknown(profile) {
+			c.runtime.trace("%s", left)
 		}
 	}
 	s := &plan.Seccomp{Flags: filter.Flags, Program: filter.Program}
@@ -52,21 +56,30 @@ func filterOptions() seccomp.Options {
 	return seccomp.Options{Native: seccomp.Native(), Enosys: true}
 }
 
-// checkFilter says why create would refuse a system call filter. Loading a
-// bundle does not: compiling is dear, and create does it anyway.
-func checkFilter(profile *specs.LinuxSeccomp) *bundle.Problem {
+// checkFilter says why create would refuse a system call filter, and what it
+// would leave out. Loading a bundle does not: compiling is dear, and create does
+// it anyway.
+func checkFilter(profile *specs.LinuxSeccomp) (problems, warnings []bundle.Problem) {
 	if profile == nil {
-		return nil
+		return nil, nil
 	}
 	_, err := seccomp.Compile(profile, filterOptions())
-	var bad *seccomp.Problem
+	var wrong seccomp.Problems
 	switch {
-	case errors.As(err, &bad):
-		return &bundle.Problem{Pointer: bad.Pointer, Value: bad.Value, Rule: bad.Rule}
+	case errors.As(err, &wrong):
+		problems = problemsOf(wrong)
 	case err != nil:
-		return &bundle.Problem{Pointer: "/linux/seccomp", Rule: err.Error()}
+		problems = []bundle.Problem{{Pointer: "/linux/seccomp", Rule: err.Error()}}
 	}
-	return nil
+	return problems, problemsOf(seccomp.Unknown(profile))
+}
+
+func problemsOf(wrong seccomp.Problems) []bundle.Problem {
+	problems := make([]bundle.Problem, len(wrong))
+	for i, p := range wrong {
+		problems[i] = bundle.Problem{Pointer: p.Pointer, Value: p.Value, Rule: p.Rule}
+	}
+	return problems
 }
 
 // openFilterCache opens the cache of filters. There is none before the first

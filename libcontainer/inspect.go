@@ -18,9 +18,9 @@ func (r *Runtime) Inspect(dir string) (*bundle.Inspection, error) {
 	if found.Spec.Linux == nil {
 		return found, nil
 	}
-	if bad := checkFilter(found.Spec.Linux.Seccomp); bad != nil {
-		found.Add(*bad)
-	}
+	problems, warnings := checkFilter(found.Spec.Linux.Seccomp)
+	found.Add(problems...)
+	found.Warnings = append(found.Warnings, warnings...)
 	_, err = cgroup2.Translate(found.Spec.Linux.Resources)
 	for _, err := range errorsIn(err) {
 		var field *cgroup2.FieldError

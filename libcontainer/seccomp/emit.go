@@ -2,7 +2,6 @@ package seccomp
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -38,13 +37,9 @@ type target struct {
 	action uint32
 }
 
-// program lays the sections out one after the other, the native one first,
+// assemble lays the sections out one after the other, the native one first,
 // each behind a comparison of the architecture.
-func (p *profile) program(archs []arch) ([]unix.SockFilter, *Problem) {
-	sections, bad := p.sections(archs)
-	if bad != nil {
-		return nil, bad
-	}
+func assemble(sections []*section) []unix.SockFilter {
 	e := &emitter{code: make([]unix.SockFilter, 0, 512)}
 	next := e.near(target{action: badArch})
 	for _, s := range slices.Backward(sections) {
@@ -56,16 +51,14 @@ func (p *profile) program(archs []arch) ([]unix.SockFilter, *Problem) {
 		next = e.jump(unix.BPF_JEQ, s.arch.audit, body, next)
 	}
 	e.load(offsetArch, next)
-	if len(e.code) > unix.BPF_MAXINSNS {
-		return nil, wrong("", nil, fmt.Sprintf("makes a program of %d instructions, the kernel takes %d", len(e.code), unix.BPF_MAXINSNS))
-	}
 	slices.Reverse(e.code)
-	return e.code, nil
+	return e.code
 }
 
 // sections groups architectures by their AUDIT_ARCH value.
-func (p *profile) sections(archs []arch) ([]*section, *Problem) {
+func (p *profile) sections(archs []arch) ([]*section, Problems) {
 	var sections []*section
+	var problems Problems
 	for i, a := range archs {
 		group := archs[i : i+1]
 		if a.audit == auditX86_64 {
@@ -77,13 +70,15 @@ func (p *profile) sections(archs []arch) ([]*section, *Problem) {
 				slices.SortFunc(group, func(a, b arch) int { return cmp.Compare(a.base, b.base) })
 			}
 		}
-		s, bad := p.section(group...)
-		if bad != nil {
-			return nil, bad
-		}
+		s, conflicts := p.section(group...)
 		sections = append(sections, s)
+		for _, c := range conflicts { // mostly the same on every architecture
+			if !slices.ContainsFunc(problems, func(p Problem) bool { return p.Pointer == c.Pointer }) {
+				problems = append(problems, c)
+			}
+		}
 	}
-	return sections, nil
+	return sections, problems
 }
 
 func (e *emitter) emit(code uint16, k uint32) target {

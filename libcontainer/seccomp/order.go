@@ -2,7 +2,6 @@ package seccomp
 
 import (
 	"cmp"
-	"errors"
 	"slices"
 )
 
@@ -27,8 +26,6 @@ import (
 // So a test (mixed_test.go) takes libseccomp for a judge only where its verdict is
 // one that some rule gives.
 
-var errConflict = errors.New("two rules have the same conditions and different actions")
-
 // step is a comparison on the way through a rule.
 type step struct {
 	arg     uint8 // twice the argument, plus one for its upper half
@@ -46,15 +43,16 @@ type node struct {
 }
 
 // sortRules brings the rules of one syscall into the order in which they are
-// tried.
-func sortRules(rules []rule, is64 bool) ([]rule, error) {
+// tried. One whose action must not differ from that of a rule before it, and
+// does, is a conflict, of which the first is told; -1 if there is none.
+func sortRules(rules []rule, is64 bool) (sorted []rule, conflict int) {
 	var root []*node
 	for i := range rules {
-		if err := insert(&root, steps(rules[i].conds, is64), &rules[i]); err != nil {
-			return nil, err
+		if !insert(&root, steps(rules[i].conds, is64), &rules[i]) {
+			return nil, i
 		}
 	}
-	return collect(make([]rule, 0, len(rules)), root), nil
+	return collect(make([]rule, 0, len(rules)), root), -1
 }
 
 func steps(conds []cond, is64 bool) []step {
@@ -87,28 +85,29 @@ func steps(conds []cond, is64 bool) []step {
 	return path
 }
 
-func insert(level *[]*node, path []step, r *rule) error {
+// insert puts a rule in its place, and reports whether it may have one.
+func insert(level *[]*node, path []step, r *rule) bool {
 	first, rest := path[0], path[1:]
 	for i, n := range *level {
 		switch {
 		case n.step == first && len(rest) == 0:
 			if n.rule != nil && n.rule.action != r.action || !onlyAction(n.next, r.action) {
-				return errConflict
+				return false
 			}
 			n.rule, n.next = r, nil
-			return nil
+			return true
 		case n.step == first:
 			if n.rule != nil {
-				return nil
+				return true
 			}
 			return insert(&n.next, rest, r)
 		case before(first, n.step):
 			*level = slices.Insert(*level, i, chainOf(path, r))
-			return nil
+			return true
 		}
 	}
 	*level = append(*level, chainOf(path, r))
-	return nil
+	return true
 }
 
 func chainOf(path []step, r *rule) *node {

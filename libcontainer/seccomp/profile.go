@@ -1,7 +1,6 @@
 package seccomp
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 
@@ -30,6 +29,14 @@ type call struct {
 	// via and number are the multiplexing syscall and the number in it, zero
 	// for most.
 	via, number uint32
+	at          place
+}
+
+// place is where a syscall's name stands in a profile.
+type place struct{ rule, name int }
+
+func (p place) pointer() string {
+	return "/syscalls/" + strconv.Itoa(p.rule) + "/names/" + strconv.Itoa(p.name)
 }
 
 type op uint8
@@ -53,46 +60,13 @@ type cond struct {
 	mask  uint64
 }
 
-// Problem is something wrong with a profile.
-type Problem struct {
-	Pointer string // JSON pointer, in a config.json
-	Value   string // what is there, if that helps: strings in quotes
-	Rule    string // what is wrong with it
-}
-
-func (p *Problem) Error() string {
-	s := p.Pointer + ": "
-	if p.Value != "" {
-		s += p.Value + ": "
-	}
-	return s + p.Rule
-}
-
-// wrong makes a problem whose pointer is still to be completed by in.
-func wrong(pointer string, value any, rule string) *Problem {
-	p := &Problem{Pointer: pointer, Rule: rule}
-	switch v := value.(type) {
-	case nil:
-	case string:
-		p.Value = strconv.Quote(v)
-	default:
-		p.Value = fmt.Sprint(v)
-	}
-	return p
-}
-
-// in puts the pointer of what a problem lies in before its own.
-func (p *Problem) in(pointer string) *Problem {
-	p.Pointer = pointer + p.Pointer
-	return p
-}
-
-func parseProfile(s *specs.LinuxSeccomp) (*profile, *Problem) {
+func parseProfile(s *specs.LinuxSeccomp) (*profile, Problems) {
 	p := &profile{}
+	var problems Problems
 	var bad *Problem
 	if p.def, bad = parseAction(s.DefaultAction, s.DefaultErrnoRet); bad != nil {
 		bad.Pointer = map[string]string{"/action": "/defaultAction", "/errnoRet": "/defaultErrnoRet"}[bad.Pointer]
-		return nil, bad
+		problems = append(problems, *bad)
 	}
 	p.notify = p.def == unix.SECCOMP_RET_USER_NOTIF
 	for i, f := range s.Flags {
@@ -105,7 +79,7 @@ func parseProfile(s *specs.LinuxSeccomp) (*profile, *Problem) {
 		case specs.LinuxSeccompFlagWaitKillableRecv:
 			p.flags |= unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 		default:
-			return nil, wrong("/flags/"+strconv.Itoa(i), string(f), "unknown flag")
+			problems = append(problems, *wrong("/flags/"+strconv.Itoa(i), string(f), "unknown flag"))
 		}
 	}
 	names := 0
@@ -114,26 +88,29 @@ func parseProfile(s *specs.LinuxSeccomp) (*profile, *Problem) {
 	}
 	p.calls, p.named = make([]call, 0, names), make([]int, 0, names)
 	for i := range s.Syscalls {
-		if bad := p.addRule(&s.Syscalls[i]); bad != nil {
-			return nil, bad.in("/syscalls/" + strconv.Itoa(i))
+		if found := p.addRule(&s.Syscalls[i], i); found != nil {
+			problems = append(problems, found.in("/syscalls/"+strconv.Itoa(i))...)
 		}
 	}
-	return p, nil
+	return p, problems
 }
 
-func (p *profile) addRule(r *specs.LinuxSyscall) *Problem {
+// addRule adds the calls of the rule with that index, unless something is wrong
+// with it.
+func (p *profile) addRule(r *specs.LinuxSyscall, index int) Problems {
+	var problems Problems
 	if len(r.Names) == 0 {
-		return wrong("/names", nil, "must not be empty")
+		problems = append(problems, *wrong("/names", nil, "must not be empty"))
 	}
 	action, bad := parseAction(r.Action, r.ErrnoRet)
 	if bad != nil {
-		return bad
+		problems = append(problems, *bad)
 	}
-	alternatives, bad := parseArgs(r.Args)
-	if bad != nil {
-		return bad
+	alternatives, found := parseArgs(r.Args)
+	if problems = append(problems, found...); problems != nil {
+		return problems
 	}
-	for _, name := range r.Names {
+	for i, name := range r.Names {
 		row := lookupSyscall(name)
 		if row < 0 {
 			continue // it is of another kernel; see Unknown
@@ -145,7 +122,7 @@ func (p *profile) addRule(r *specs.LinuxSyscall) *Problem {
 		p.notify = p.notify || action == unix.SECCOMP_RET_USER_NOTIF
 		via, number := multiplexedCall(name)
 		for _, conds := range alternatives {
-			p.calls = append(p.calls, call{row, action, conds, via, number})
+			p.calls = append(p.calls, call{row: row, action: action, conds: conds, via: via, number: number, at: place{index, i}})
 		}
 	}
 	return nil
@@ -192,19 +169,21 @@ func parseAction(a specs.LinuxSeccompAction, errno *uint) (uint32, *Problem) {
 
 // parseArgs returns the alternatives of a rule: conditions that must all hold.
 // A rule without any has one alternative, which is empty.
-func parseArgs(args []specs.LinuxSeccompArg) ([][]cond, *Problem) {
+func parseArgs(args []specs.LinuxSeccompArg) ([][]cond, Problems) {
 	if len(args) == 0 {
 		return [][]cond{nil}, nil
 	}
 	conds := make([]cond, 0, len(args))
 	var seen [6]bool
 	split := false
+	var problems Problems
 	for i, a := range args {
 		if a.Index >= uint(len(seen)) {
-			return nil, wrong("/args/"+strconv.Itoa(i)+"/index", a.Index, "must be from 0 to 5: a system call has six arguments")
+			problems = append(problems, *wrong("/args/"+strconv.Itoa(i)+"/index", a.Index, "must be from 0 to 5: a system call has six arguments"))
+		} else {
+			split = split || seen[a.Index]
+			seen[a.Index] = true
 		}
-		split = split || seen[a.Index]
-		seen[a.Index] = true
 		c := cond{arg: uint8(a.Index), value: a.Value, mask: ^uint64(0)}
 		switch a.Op {
 		case specs.OpEqualTo:
@@ -222,9 +201,12 @@ func parseArgs(args []specs.LinuxSeccompArg) ([][]cond, *Problem) {
 		case specs.OpMaskedEqual:
 			c.op, c.mask, c.value = opMasked, a.Value, a.ValueTwo&a.Value
 		default:
-			return nil, wrong("/args/"+strconv.Itoa(i)+"/op", string(a.Op), "unknown operator")
+			problems = append(problems, *wrong("/args/"+strconv.Itoa(i)+"/op", string(a.Op), "unknown operator"))
 		}
 		conds = append(conds, c)
+	}
+	if problems != nil {
+		return nil, problems
 	}
 	if split {
 		alternatives := make([][]cond, len(conds))

@@ -1,7 +1,6 @@
 package seccomp
 
 import (
-	"fmt"
 	"math"
 	"slices"
 
@@ -45,7 +44,7 @@ type entry struct {
 
 // section makes the ranges for one AUDIT_ARCH value. Only x86_64 has a second
 // architecture, x32, which numbers with a bit of its own.
-func (p *profile) section(archs ...arch) (*section, *Problem) {
+func (p *profile) section(archs ...arch) (*section, Problems) {
 	s := &section{arch: archs[0], leaves: []leaf{{action: p.def}}}
 	var entries []entry
 	var keys []uint64 // number, then sequence
@@ -65,6 +64,7 @@ func (p *profile) section(archs ...arch) (*section, *Problem) {
 	}
 	slices.Sort(keys)
 	background := p.background(s, archs)
+	var problems Problems
 	var next uint64 // the first number that has no span yet
 	for len(keys) > 0 {
 		nr := uint32(keys[0] >> 32)
@@ -72,9 +72,10 @@ func (p *profile) section(archs ...arch) (*section, *Problem) {
 		for n < len(keys) && uint32(keys[n]>>32) == nr {
 			n++
 		}
-		l, err := p.leaf(entries, keys[:n])
-		if err != nil {
-			return nil, wrong("/syscalls", nil, fmt.Sprintf("architecture %s: syscall %s: %v", s.arch.name, syscallName(entries[uint32(keys[0])].row), err))
+		l, conflict := p.leaf(entries, keys[:n])
+		if conflict != nil {
+			problems = append(problems, *wrong(conflict.at.pointer(), syscallName(conflict.row),
+				"on "+string(conflict.arch.name)+", an earlier rule with another action has the same conditions"))
 		}
 		keys = keys[n:]
 		s.fill(background, next, uint64(nr))
@@ -87,11 +88,12 @@ func (p *profile) section(archs ...arch) (*section, *Problem) {
 		next = uint64(nr) + 1
 	}
 	s.fill(background, next, math.MaxUint32+1)
-	return s, nil
+	return s, problems
 }
 
-// leaf combines the rules for one syscall.
-func (p *profile) leaf(entries []entry, keys []uint64) (leaf, error) {
+// leaf combines the rules for one syscall. An entry is the first one that
+// contradicts those before it.
+func (p *profile) leaf(entries []entry, keys []uint64) (leaf, *entry) {
 	l := leaf{action: p.def}
 	mixed := false
 	for _, key := range keys {
@@ -106,9 +108,9 @@ func (p *profile) leaf(entries []entry, keys []uint64) (leaf, error) {
 		l.rules = append(l.rules, rule{e.action, conds})
 	}
 	if mixed {
-		var err error
-		if l.rules, err = sortRules(l.rules, l.arch.is64); err != nil {
-			return l, err
+		var conflict int
+		if l.rules, conflict = sortRules(l.rules, l.arch.is64); conflict >= 0 {
+			return l, &entries[uint32(keys[conflict])]
 		}
 	}
 	if l.action != p.def {

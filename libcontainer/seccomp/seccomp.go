@@ -105,24 +105,23 @@ const pointer = "/linux/seccomp"
 //     (socketcall, ipc); there a condition on argument 0 cannot be expressed
 //     and gives way to the number of the call.
 //
-// What is wrong with a profile is a *Problem.
+// What is wrong with a profile is returned as Problems, all of them.
 func Compile(s *specs.LinuxSeccomp, o Options) (Filter, error) {
 	native, ok := lookupArch(o.Native)
 	if !ok {
 		return Filter{}, fmt.Errorf("compile seccomp profile: unknown native architecture %q", o.Native)
 	}
-	p, bad := parseProfile(s)
-	if bad != nil {
-		return Filter{}, bad.in(pointer)
-	}
-	archs, bad := profileArchs(s.Architectures, native)
-	if bad != nil {
-		return Filter{}, bad.in(pointer)
-	}
+	p, problems := parseProfile(s)
+	archs, unknown := profileArchs(s.Architectures, native)
 	p.enosys = o.Enosys && !letsThrough(p.def)
-	program, bad := p.program(archs)
-	if bad != nil {
-		return Filter{}, bad.in(pointer)
+	// The rules that are good may still contradict each other.
+	sections, conflicts := p.sections(archs)
+	if problems = slices.Concat(problems, unknown, conflicts); problems != nil {
+		return Filter{}, problems.in(pointer)
+	}
+	program := assemble(sections)
+	if n := len(program); n > unix.BPF_MAXINSNS {
+		return Filter{}, Problems{{Pointer: pointer, Rule: fmt.Sprintf("makes a program of %d instructions, the kernel takes %d", n, unix.BPF_MAXINSNS)}}
 	}
 	f := Filter{Program: program, Flags: p.flags, Notify: p.notify}
 	if f.Notify {
@@ -134,37 +133,26 @@ func Compile(s *specs.LinuxSeccomp, o Options) (Filter, error) {
 	return f, nil
 }
 
-// Unknown are the syscall names in a profile that no architecture has; Compile
-// leaves their rules out.
-func Unknown(s *specs.LinuxSeccomp) []string {
-	var unknown []string
-	for i := range s.Syscalls {
-		for _, name := range s.Syscalls[i].Names {
-			if lookupSyscall(name) < 0 {
-				unknown = append(unknown, name)
-			}
-		}
-	}
-	return unknown
-}
-
 // profileArchs returns the architectures of a filter, the native one first.
-func profileArchs(names []specs.Arch, native arch) ([]arch, *Problem) {
+func profileArchs(names []specs.Arch, native arch) ([]arch, Problems) {
 	archs := make([]arch, 1, len(names)+1)
 	archs[0] = native
+	var problems Problems
 	for i, name := range names {
 		a, ok := lookupArch(name)
 		if !ok {
-			return nil, wrong("/architectures/"+strconv.Itoa(i), string(name), "unknown architecture")
+			problems = append(problems, *wrong("/architectures/"+strconv.Itoa(i), string(name), "unknown architecture"))
+			continue
 		}
 		if a.bigEndian != native.bigEndian {
-			return nil, wrong("/architectures/"+strconv.Itoa(i), string(name), "its byte order is not that of "+string(native.name))
+			problems = append(problems, *wrong("/architectures/"+strconv.Itoa(i), string(name), "its byte order is not that of "+string(native.name)))
+			continue
 		}
 		if !slices.ContainsFunc(archs, func(b arch) bool { return a.name == b.name }) {
 			archs = append(archs, a)
 		}
 	}
-	return archs, nil
+	return archs, problems
 }
 
 // letsThrough says whether a default action is permissive. Who traces or is

@@ -2,6 +2,7 @@ package seccomp
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -62,12 +63,62 @@ func TestCompileRefuses(t *testing.T) {
 		`/linux/seccomp/architectures/0: "SCMP_ARCH_S390X": its byte order is not that of SCMP_ARCH_X86_64`: {DefaultAction: specs.ActAllow, Architectures: []specs.Arch{specs.ArchS390X}},
 		`/linux/seccomp/syscalls/0/args/1/index: 6: must be from 0 to 5: a system call has six arguments`:   rule(specs.LinuxSyscall{Names: []string{"read"}, Action: specs.ActLog, Args: []specs.LinuxSeccompArg{is1, {Index: 6, Op: specs.OpEqualTo}}}),
 		`/linux/seccomp/syscalls/0/args/0/op: "": unknown operator`:                                         rule(specs.LinuxSyscall{Names: []string{"read"}, Action: specs.ActLog, Args: []specs.LinuxSeccompArg{{}}}),
-		`/linux/seccomp/syscalls: architecture SCMP_ARCH_X86_64: syscall read: two rules have the same conditions and different actions`: {DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{
-			{Names: []string{"read"}, Action: specs.ActLog, Args: []specs.LinuxSeccompArg{is1}}, {Names: []string{"read"}, Action: specs.ActTrap, Args: []specs.LinuxSeccompArg{is1}}}},
+		`/linux/seccomp/syscalls/1/names/1: "read": on SCMP_ARCH_X86_64, an earlier rule with another action has the same conditions`: {DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{
+			{Names: []string{"read"}, Action: specs.ActLog, Args: []specs.LinuxSeccompArg{is1}}, {Names: []string{"write", "read"}, Action: specs.ActTrap, Args: []specs.LinuxSeccompArg{is1}}}},
 	} {
 		if _, err := Compile(s, Options{Native: specs.ArchX86_64}); err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
 		}
+	}
+}
+
+// Everything that is wrong is told at once, and once.
+func TestCompileFindsEveryProblem(t *testing.T) {
+	large := uint(1 << 16)
+	arg := func(index uint, value uint64, op specs.LinuxSeccompOperator) []specs.LinuxSeccompArg {
+		return []specs.LinuxSeccompArg{{Index: index, Value: value, Op: op}}
+	}
+	s := &specs.LinuxSeccomp{
+		DefaultAction: "x", Flags: []specs.LinuxSeccompFlag{"f", specs.LinuxSeccompFlagLog, "g"},
+		Architectures: []specs.Arch{"a", specs.ArchX86, specs.ArchS390X},
+		Syscalls: []specs.LinuxSyscall{
+			{Action: "y", Args: append(arg(6, 0, "z"), arg(7, 0, specs.OpEqualTo)...)},
+			{Names: []string{"no_such_call"}, Action: specs.ActErrno, ErrnoRet: &large, Args: arg(1, 0, "")},
+			{Names: []string{"read", "write"}, Action: specs.ActLog, Args: arg(1, 1, specs.OpEqualTo)},
+			{Names: []string{"write", "open", "read"}, Action: specs.ActTrap, Args: arg(1, 1, specs.OpEqualTo)},
+			// The same for a kernel that compares the lower halves alone.
+			{Names: []string{"open"}, Action: specs.ActLog, Args: arg(1, 1<<32|1, specs.OpEqualTo)},
+		},
+	}
+	_, err := Compile(s, Options{Native: specs.ArchX86_64})
+	problems, _ := err.(Problems)
+	var got []string
+	for _, p := range problems {
+		got = append(got, p.String())
+	}
+	const same = ", an earlier rule with another action has the same conditions"
+	want := []string{
+		`/linux/seccomp/defaultAction: "x": unknown action`,
+		`/linux/seccomp/flags/0: "f": unknown flag`,
+		`/linux/seccomp/flags/2: "g": unknown flag`,
+		`/linux/seccomp/syscalls/0/names: must not be empty`,
+		`/linux/seccomp/syscalls/0/action: "y": unknown action`,
+		`/linux/seccomp/syscalls/0/args/0/index: 6: must be from 0 to 5: a system call has six arguments`,
+		`/linux/seccomp/syscalls/0/args/0/op: "z": unknown operator`,
+		`/linux/seccomp/syscalls/0/args/1/index: 7: must be from 0 to 5: a system call has six arguments`,
+		`/linux/seccomp/syscalls/1/errnoRet: 65536: must be from 0 to 65535`,
+		`/linux/seccomp/syscalls/1/args/0/op: "": unknown operator`,
+		`/linux/seccomp/architectures/0: "a": unknown architecture`,
+		`/linux/seccomp/architectures/2: "SCMP_ARCH_S390X": its byte order is not that of SCMP_ARCH_X86_64`,
+		`/linux/seccomp/syscalls/3/names/2: "read": on SCMP_ARCH_X86_64` + same,
+		`/linux/seccomp/syscalls/3/names/0: "write": on SCMP_ARCH_X86_64` + same,
+		`/linux/seccomp/syscalls/4/names/0: "open": on SCMP_ARCH_X86` + same,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("found\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if want := strings.Join(want, "; "); err.Error() != want {
+		t.Errorf("as an error: %s", err)
 	}
 }
 
@@ -91,7 +142,9 @@ func FuzzCompile(f *testing.F) {
 func TestUnknownNamesAreLeftOutAndTold(t *testing.T) {
 	s := &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{
 		{Names: []string{"no_such_call", "read"}, Action: specs.ActLog}, {Names: []string{"nor_this"}, Action: specs.ActNotify}}}
-	if got := Unknown(s); !slices.Equal(got, []string{"no_such_call", "nor_this"}) {
+	const rule = "unknown system call: its rule is left out"
+	if got, want := Unknown(s), (Problems{{"/linux/seccomp/syscalls/0/names/0", `"no_such_call"`, rule},
+		{"/linux/seccomp/syscalls/1/names/0", `"nor_this"`, rule}}); !slices.Equal(got, want) {
 		t.Errorf("unknown: %q", got)
 	}
 	f, err := Compile(s, Options{Native: specs.ArchX86_64})

@@ -257,7 +257,7 @@ probe_veth() { unshare --net ip link add nic1 type veth peer name peer1; }
 @test "must error 14: an errno for an action that has none" {
 	ours "runc 1.1 takes it"
 	local s=/linux/seccomp=
-	not_created "create container $ID: /linux/seccomp/defaultErrnoRet: 1: action SCMP_ACT_ALLOW takes no errno" -- $s'{"defaultAction":"SCMP_ACT_ALLOW","defaultErrnoRet":1}'
+	not_created "config.json: /linux/seccomp/defaultErrnoRet: 1: action SCMP_ACT_ALLOW takes no errno" -- $s'{"defaultAction":"SCMP_ACT_ALLOW","defaultErrnoRet":1}'
 	for a in ALLOW LOG KILL KILL_THREAD KILL_PROCESS TRAP; do
 		not_created "/linux/seccomp/syscalls/0/errnoRet: 1: action SCMP_ACT_$a takes no errno" -- \
 			$s'{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_'$a'","errnoRet":1}]}'

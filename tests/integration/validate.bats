@@ -69,12 +69,33 @@ setup_test() { ours "a command of its own"; }
 	eq "$output" '/linux/seccomp/defaultAction: "SCMP_ACT_FLY": unknown action'
 	edit '/linux/seccomp={"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["read"],"action":3},{"action":"SCMP_ACT_LOG"}]}'
 	rt validate --bundle "$BUNDLE"
-	fails "1 problem(s)"
-	eq "$output" "/linux/seccomp/syscalls/0/action: 3: expected a string, found a number"
+	fails "2 problem(s)"
+	eq "$output" "/linux/seccomp/syscalls/0/action: 3: expected a string, found a number
+/linux/seccomp/syscalls/1/names: must not be empty"
 	edit '/linux/seccomp={"defaultAction":"SCMP_ACT_ALLOW","listenerMetadata":"m","syscalls":[{"names":["read"],"action":"SCMP_ACT_LOG"},{"action":"SCMP_ACT_LOG"}]}'
 	rt validate --bundle "$BUNDLE"
 	fails "2 problem(s)"
 	lines "/linux/seccomp/syscalls/1/names: must not be empty" '/linux/seccomp/listenerMetadata: "m": needs a listenerPath'
+}
+
+@test "validate: everything that is wrong with a filter, and what would be left out" {
+	edit '/linux/seccomp={"defaultAction":"SCMP_ACT_ALLOW","architectures":["SCMP_ARCH_PDP11"],"flags":["FLY"],"syscalls":[
+		{"names":["read"],"action":"SCMP_ACT_LOG","errnoRet":1,"args":[{"index":6,"value":1,"op":"SCMP_CMP_FOO"}]},
+		{"names":["mkdir","no_such_call"],"action":"SCMP_ACT_LOG","args":[{"index":0,"value":1,"op":"SCMP_CMP_EQ"}]},
+		{"names":["mkdir"],"action":"SCMP_ACT_TRAP","args":[{"index":0,"value":1,"op":"SCMP_CMP_EQ"}]}]}' /process/cwd:=tmp
+	rt validate --bundle "$BUNDLE"
+	fails "7 problem(s)"
+	local s=/linux/seccomp
+	lines '/process/cwd: "tmp": must be an absolute path' $s/architectures/0': "SCMP_ARCH_PDP11": unknown architecture' $s/flags/0': "FLY": unknown flag' \
+		$s/syscalls/0/errnoRet': 1: action SCMP_ACT_LOG takes no errno' $s/syscalls/0/args/0/op': "SCMP_CMP_FOO": unknown operator' \
+		$s/syscalls/0/args/0/index': 6: must be from 0 to 5: a system call has six arguments'
+	matches "$output" $s/syscalls/2/names/0': "mkdir": on SCMP_ARCH_[A-Z0-9_]*, an earlier rule with another action has the same conditions'
+	has "$stderr" "warning: $s"'/syscalls/1/names/1: "no_such_call": unknown system call: its rule is left out'
+	# Who creates a container of it is told the first, the number of the others, and where they are.
+	edit /process/cwd:=/
+	rt create --bundle "$BUNDLE" "$ID"
+	fails "validate $BUNDLE/config.json: $s/flags/0: \"FLY\": unknown flag, and 5 more problems (the command validate lists them)"
+	clean
 }
 
 @test "validate: needs no root" {
