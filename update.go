@@ -38,8 +38,8 @@ in k, m, g or t; -1 is no limit.`,
 		{name: "cpuset-mems", meta: "LIST", usage: "memory nodes to use, as 0,1"},
 		{name: "pids-limit", meta: "N", usage: "limit of processes and threads; -1 is no limit"},
 		{name: "blkio-weight", meta: "N", usage: "weight of input and output, from 10 to 1000"},
-		{name: "kernel-memory", meta: "SIZE", usage: "of cgroup v1: ignored"},
-		{name: "kernel-memory-tcp", meta: "SIZE", usage: "of cgroup v1: ignored"},
+		{name: "kernel-memory", meta: "SIZE", usage: "of cgroup v1: ignored, with a warning"},
+		{name: "kernel-memory-tcp", meta: "SIZE", usage: "of cgroup v1: ignored, with a warning"},
 
 		{name: "l3-cache-schema", unbuilt: true},
 		{name: "mem-bw-schema", unbuilt: true},
@@ -61,6 +61,12 @@ func updateLimits(c *call) error {
 	} else {
 		name = "the flags"
 		resources, err = c.flags.resources()
+		// In a document they are refused; as flags they are relics of runc's.
+		for _, relic := range [...]string{"kernel-memory", "kernel-memory-tcp"} {
+			if c.flags.text(relic) != "" {
+				c.journal.warn("--%s: ignored: cgroup2 counts kernel memory with the rest", relic)
+			}
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("update container %s: %w", c.id(), err)
@@ -83,8 +89,7 @@ func (g given) resources() (*specs.LinuxResources, error) {
 		parse func(string) (int64, error)
 	}{
 		{"memory", &m.Limit, parseSize}, {"memory-reservation", &m.Reservation, parseSize}, {"memory-swap", &m.Swap, parseSize},
-		//lint:ignore SA1019 runc's flag is still there
-		{"kernel-memory", &m.Kernel, parseSize}, {"kernel-memory-tcp", &m.KernelTCP, parseSize},
+		{"kernel-memory", new(*int64), parseSize}, {"kernel-memory-tcp", new(*int64), parseSize},
 		{"cpu-quota", &cpu.Quota, parseWhole}, {"cpu-rt-runtime", &cpu.RealtimeRuntime, parseWhole},
 		{"cpu-idle", &cpu.Idle, parseWhole}, {"pids-limit", &pids.Limit, parseWhole},
 	} {

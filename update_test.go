@@ -37,7 +37,7 @@ func TestResourcesOfFlags(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := json.Marshal(r)
-	want := `{"memory":{"limit":2147483648,"reservation":1048576,"swap":-1,"kernel":1024,"kernelTCP":2048},` +
+	want := `{"memory":{"limit":2147483648,"reservation":1048576,"swap":-1},` +
 		`"cpu":{"shares":5,"quota":-1,"burst":0,"period":10,"realtimeRuntime":0,"realtimePeriod":0,"cpus":"0-1","mems":"0","idle":1},` +
 		`"pids":{"limit":0},"blockIO":{"weight":10}}`
 	if err != nil || string(got) != want {

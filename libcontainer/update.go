@@ -50,12 +50,8 @@ func (c *container) update(name string, r *specs.LinuxResources) error {
 	if err := completeSwap(pair.Container, r.Memory); err != nil {
 		return err
 	}
-	warnings, err := bundle.CheckResources(name, r)
-	if err != nil {
+	if err := bundle.CheckResources(name, r); err != nil {
 		return err
-	}
-	for _, w := range warnings {
-		c.runtime.advise("%s", w)
 	}
 	limits, err := cgroup2.Translate(r)
 	if err != nil {

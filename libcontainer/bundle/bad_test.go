@@ -220,6 +220,9 @@ var badResources = []badCase{
 	one("swap less than memory", "/linux/resources/memory", `{"limit":20,"swap":10}`, `/linux/resources/memory/swap: 10: is memory and swap together, and less than the memory limit`),
 	one("swap with unlimited memory", "/linux/resources/memory", `{"limit":-1,"swap":10}`, `/linux/resources/memory/swap: 10: is memory and swap together, and the memory limit is none`),
 	one("no OOM killer", "/linux/resources/memory", `{"disableOOMKiller":true}`, `/linux/resources/memory/disableOOMKiller: true: has no equivalent on cgroup2`),
+	{"memory of v1", []string{"/linux/resources/memory", `{"kernel":1,"kernelTCP":-2,"swappiness":60,"useHierarchy":false}`}, []string{
+		`/linux/resources/memory/useHierarchy: false: has no equivalent on cgroup2`, `/linux/resources/memory/swappiness: 60: has no equivalent on cgroup2`,
+		`/linux/resources/memory/kernel: 1: has no equivalent on cgroup2`, `/linux/resources/memory/kernelTCP: -2: has no equivalent on cgroup2`}},
 	one("realtime", "/linux/resources/cpu", `{"realtimeRuntime":950000}`, `/linux/resources/cpu/realtimeRuntime: 950000: has no equivalent on cgroup2`),
 	one("realtime period", "/linux/resources/cpu", `{"realtimePeriod":1}`, `/linux/resources/cpu/realtimePeriod: 1: has no equivalent on cgroup2`),
 	one("burst above quota", "/linux/resources/cpu", `{"quota":10,"burst":11}`, `/linux/resources/cpu/burst: 11: must not be above the quota`),
@@ -315,6 +318,7 @@ func TestAccepted(t *testing.T) {
 		"dots in a cgroup":            {"/linux/cgroupsPath", `"/a..b/.c/..."`},
 		"deny all by default":         {"/linux/resources/devices", `[{"allow":false,"access":"rwm"},{"allow":false},{"allow":true,"type":"a"}]`},
 		"zero realtime":               {"/linux/resources/cpu", `{"realtimeRuntime":0,"realtimePeriod":0,"quota":-1,"burst":5}`},
+		"memory of v1, not set":       {"/linux/resources/memory", `{"kernel":0,"kernelTCP":-1,"swappiness":18446744073709551615,"useHierarchy":true,"disableOOMKiller":false}`},
 		"zero swap":                   {"/linux/resources/memory", `{"swap":0}`},
 		"network devices":             {"/linux/netDevices", `{"eth0":{},"eth1":{"name":"net%d"},"eth2":{"name":"net%d"},"eth3":{"name":"eth1"}}`},
 		"class of service":            {"/linux/intelRdt", `{"closID":"guaranteed..","l3CacheSchema":"L3CODE:0=f\nL3DATA:0=f","memBwSchema":"MB:0=20","schemata":["L2:0=f"],"enableMonitoring":true}`},
@@ -335,8 +339,6 @@ func TestWarnings(t *testing.T) {
 		one("effective, not permitted", "/process/capabilities", `{"effective":["CAP_KILL","CAP_CHOWN"],"permitted":["CAP_KILL"]}`, `/process/capabilities/effective: CAP_CHOWN: not permitted: left out`),
 		one("ambient, not inheritable", "/process/capabilities", `{"permitted":["CAP_KILL"],"ambient":["CAP_KILL"]}`, `/process/capabilities/ambient: CAP_KILL: not both permitted and inheritable: left out`),
 		one("relative destination", "/mounts/-", `{"destination":"a","type":"tmpfs"}`, `/mounts/1/destination: "a": deprecated, should be an absolute path: taken relative to /`),
-		one("swappiness", "/linux/resources/memory", `{"swappiness":60}`, `/linux/resources/memory/swappiness: 60: has no equivalent on cgroup2: ignored`),
-		one("kernel memory", "/linux/resources/memory", `{"kernelTCP":60}`, `/linux/resources/memory/kernelTCP: 60: has no equivalent on cgroup2: ignored`),
 		one("username", "/process/user/username", `"bob"`, `/process/user/username: "bob": has no meaning on Linux`),
 	} {
 		problems, warnings := problemsOf(t, patched(t, c.set...))

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"math"
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -88,8 +89,12 @@ func (c *checker) memory(m *specs.LinuxMemory) {
 	if m.DisableOOMKiller != nil && *m.DisableOOMKiller {
 		c.bad(pointer+"/disableOOMKiller", true, ruleV1)
 	}
-	if m.Swappiness != nil {
-		c.warn(pointer+"/swappiness", *m.Swappiness, ruleV1+": ignored")
+	if m.UseHierarchy != nil && !*m.UseHierarchy {
+		c.bad(pointer+"/useHierarchy", false, ruleV1)
+	}
+	// 0 and -1 are how engines say that there is none, whatever the type.
+	if s := m.Swappiness; s != nil && *s != 0 && *s != math.MaxUint64 {
+		c.bad(pointer+"/swappiness", *s, ruleV1)
 	}
 	//lint:ignore SA1019 deprecated, and still sent
 	kernel := m.Kernel
@@ -97,8 +102,8 @@ func (c *checker) memory(m *specs.LinuxMemory) {
 		name  string
 		value *int64
 	}{{"kernel", kernel}, {"kernelTCP", m.KernelTCP}} {
-		if n.value != nil && *n.value > 0 {
-			c.warn(pointer+"/"+n.name, *n.value, ruleV1+": ignored")
+		if n.value != nil && *n.value != 0 && *n.value != -1 {
+			c.bad(pointer+"/"+n.name, *n.value, ruleV1)
 		}
 	}
 }

@@ -56,19 +56,16 @@ func OpenResources(path string, stdin io.Reader) (*specs.LinuxResources, error) 
 // a document of their own.
 const resourcesPointer = "/linux/resources"
 
-// CheckResources validates resources alone, with pointers into them, and
-// returns what deserves a warning.
-func CheckResources(name string, r *specs.LinuxResources) (warnings []Problem, err error) {
+// CheckResources validates resources alone, with pointers into them.
+func CheckResources(name string, r *specs.LinuxResources) error {
 	c := checker{}
 	c.resources(r)
 	c.unsupported(&specs.Spec{Linux: &specs.Linux{Resources: r}})
-	for _, list := range [][]Problem{c.problems, c.warnings} {
-		for i := range list {
-			list[i].Pointer = strings.TrimPrefix(list[i].Pointer, resourcesPointer)
-		}
+	for i := range c.problems {
+		c.problems[i].Pointer = strings.TrimPrefix(c.problems[i].Pointer, resourcesPointer)
 	}
 	if len(c.problems) > 0 {
-		return nil, &ValidationError{Path: name, Problems: c.problems}
+		return &ValidationError{Path: name, Problems: c.problems}
 	}
-	return c.warnings, nil
+	return nil
 }

@@ -3,6 +3,7 @@ package cgroup2
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -65,20 +66,24 @@ func (t *translation) swap(limit, total int64) (string, bool) {
 	return fmt.Sprint(total - limit), true
 }
 
-// memoryOfV1 deals with what cgroup2 has nothing for.
+// memoryOfV1 refuses what cgroup2 has nothing for. What engines send for "not
+// set", and what is so anyway, is no wish: kernel memory of 0 comes with each
+// docker update, a swappiness of 0 with podman's copies of containers, and one
+// of -1, unsigned here, with old Dockers.
 func (t *translation) memoryOfV1(m *specs.LinuxMemory) {
 	//lint:ignore SA1019 it is deprecated, and still sent
-	if m.Kernel != nil {
-		t.ignore("/memory/kernel", "cgroup2 counts kernel memory with the rest")
+	kernel := m.Kernel
+	if n := value(kernel); n != 0 && n != -1 {
+		t.fail("/memory/kernel", "not supported: cgroup2 counts kernel memory with the rest")
 	}
-	if m.KernelTCP != nil {
-		t.ignore("/memory/kernelTCP", "cgroup2 counts kernel memory with the rest")
+	if n := value(m.KernelTCP); n != 0 && n != -1 {
+		t.fail("/memory/kernelTCP", "not supported: cgroup2 counts kernel memory with the rest")
 	}
-	if m.UseHierarchy != nil {
-		t.ignore("/memory/useHierarchy", "cgroup2 is always hierarchical")
+	if m.UseHierarchy != nil && !*m.UseHierarchy {
+		t.fail("/memory/useHierarchy", "not supported: cgroup2 is always hierarchical")
 	}
-	if m.Swappiness != nil {
-		t.ignore("/memory/swappiness", "cgroup2 has none per cgroup")
+	if n := value(m.Swappiness); n != 0 && n != math.MaxUint64 {
+		t.fail("/memory/swappiness", "not supported: cgroup2 has none per cgroup")
 	}
 	if isTrue(m.DisableOOMKiller) {
 		t.fail("/memory/disableOOMKiller", "not supported: cgroup2 cannot do without the OOM killer")

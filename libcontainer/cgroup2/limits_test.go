@@ -77,7 +77,8 @@ var translations = []struct {
 	{`{"memory":{"reservation":500}}`, []string{"memory.low=500"}},
 	{`{"memory":{"reservation":-1}}`, []string{"memory.low=max"}},
 	{`{"memory":{"limit":9223372036854775807}}`, []string{"memory.max=9223372036854775807"}},
-	{`{"memory":{"kernel":1,"kernelTCP":2,"useHierarchy":false,"swappiness":0,"disableOOMKiller":false}}`, nil},
+	{`{"memory":{"kernel":0,"kernelTCP":-1,"useHierarchy":true,"swappiness":0,"disableOOMKiller":false}}`, nil},
+	{`{"memory":{"kernel":-1,"kernelTCP":0,"swappiness":18446744073709551615}}`, nil},
 
 	{`{"cpu":{"shares":0}}`, nil},
 	{`{"cpu":{"shares":1024}}`, []string{"cpu.weight=100"}},
@@ -164,6 +165,10 @@ func TestTranslateRefuses(t *testing.T) {
 		{`{"pids":{"limit":-5}}`, "/linux/resources/pids/limit: -5"},
 		{`{"blockIO":{"weight":9}}`, "/linux/resources/blockIO/weight: 9 is not within 10 and 1000"},
 		{`{"blockIO":{"weight":1001}}`, "/linux/resources/blockIO/weight: 1001"},
+		{`{"memory":{"kernel":1}}`, "/linux/resources/memory/kernel: not supported"},
+		{`{"memory":{"kernelTCP":1}}`, "/linux/resources/memory/kernelTCP: not supported"},
+		{`{"memory":{"useHierarchy":false}}`, "/linux/resources/memory/useHierarchy: not supported"},
+		{`{"memory":{"swappiness":60}}`, "/linux/resources/memory/swappiness: not supported"},
 		{`{"blockIO":{"leafWeight":10}}`, "/linux/resources/blockIO/leafWeight: not supported"},
 		{`{"blockIO":{"weightDevice":[{"major":8,"minor":0}]}}`, "/linux/resources/blockIO/weightDevice/0: needs weight or leafWeight"},
 		{`{"blockIO":{"weightDevice":[{"major":8,"minor":0,"leafWeight":10}]}}`, "/linux/resources/blockIO/weightDevice/0/leafWeight: not supported"},
@@ -212,7 +217,7 @@ func TestTranslateRefuses(t *testing.T) {
 }
 
 func TestIgnored(t *testing.T) {
-	l, err := translate(t, `{"memory":{"kernel":1,"kernelTCP":2,"useHierarchy":true,"swappiness":60},"cpu":{"idle":1,"shares":1024}}`)
+	l, err := translate(t, `{"cpu":{"idle":1,"shares":1024}}`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +228,7 @@ func TestIgnored(t *testing.T) {
 			t.Errorf("%s: no reason", i.Field)
 		}
 	}
-	if want := "[memory/kernel memory/kernelTCP memory/useHierarchy memory/swappiness cpu/shares]"; fmt.Sprint(got) != want {
+	if want := "[cpu/shares]"; fmt.Sprint(got) != want {
 		t.Errorf("ignored %v, want %v", got, want)
 	}
 }

@@ -211,12 +211,24 @@ probe_veth() { unshare --net ip link add nic1 type veth peer name peer1; }
 	ours "runc ignores them"
 	local r=/linux/resources
 	not_created "$r/memory/disableOOMKiller: true: has no equivalent on cgroup2" -- $r/memory='{"disableOOMKiller":true}'
+	not_created "$r/memory/swappiness: 60: has no equivalent on cgroup2" -- $r/memory='{"swappiness":60}'
+	not_created "$r/memory/kernel: 1048576: has no equivalent on cgroup2" -- $r/memory='{"kernel":1048576}'
+	not_created "$r/memory/kernelTCP: 1048576: has no equivalent on cgroup2" -- $r/memory='{"kernelTCP":1048576}'
+	not_created "$r/memory/useHierarchy: false: has no equivalent on cgroup2" -- $r/memory='{"useHierarchy":false}'
 	not_created "$r/cpu/realtimeRuntime: 950000: has no equivalent on cgroup2" -- $r/cpu='{"realtimeRuntime":950000}'
 	not_created "$r/cpu/realtimePeriod: 1000000: has no equivalent on cgroup2" -- $r/cpu='{"realtimePeriod":1000000}'
 	not_created "$r/blockIO/leafWeight: 10: has no equivalent on cgroup2" -- $r/blockIO='{"leafWeight":10}'
 	not_created "$r/blockIO/weightDevice/0/leafWeight: 10: has no equivalent on cgroup2" -- \
 		$r/blockIO='{"weightDevice":[{"major":8,"minor":0,"leafWeight":10}]}'
 	not_created "$r/network/priorities" -- $r/network='{"priorities":[{"name":"eth0","priority":1}]}'
+	# What engines send for "not set", and what is so anyway, asks for nothing.
+	cp "$BATS_TEST_DIRNAME/testdata/config.json" "$BUNDLE/config.json"
+	edit $r/memory='{"kernel":0,"kernelTCP":-1,"swappiness":0,"useHierarchy":true,"disableOOMKiller":false}' $r/cpu='{"realtimeRuntime":0,"realtimePeriod":0}'
+	create
+	ok
+	eq "$stderr" ""
+	rt delete "$ID"
+	ok
 }
 
 @test "must error 12: a memory limit below what is in use, with checkBeforeUpdate" {

@@ -178,6 +178,15 @@ resources() {
 	done
 	rt update --cpu-rt-runtime 0 --cpu-rt-period 0 "$ID"
 	ok
+	# What docker sends with each update asks for nothing; more of it would.
+	resources '{"memory":{"limit":0,"reservation":0,"kernel":0},"cpu":{"shares":0,"quota":0,"period":0},"blockIO":{"weight":0}}'
+	ok
+	eq "$stderr" ""
+	resources '{"memory":{"kernel":1048576,"swappiness":10}}'
+	fails "/memory/swappiness: 10: has no equivalent on cgroup2, and 1 more problem"
+	rt update --kernel-memory 1m --kernel-memory-tcp=1m "$ID"
+	ok
+	has "$stderr" "--kernel-memory: ignored" "--kernel-memory-tcp: ignored"
 	rt update "$ID"
 	ok
 	eq "$(cat "$LIMITS/cgroup.controllers" "$LIMITS/cgroup.subtree_control")" "$(cat "$LIMITS/../cgroup.subtree_control")"
