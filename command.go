@@ -189,15 +189,16 @@ func (g given) all(name string) []string {
 
 // call is one command line, understood: what to run and with what.
 type call struct {
-	command  *command
-	globals  given
-	flags    given
-	args     []string
-	settings settings
-	journal  *journal
-	fault    *program.Fault
-	err      error // the first thing that went wrong
-	exitCode int   // of a call without an error: a program that has run has one
+	command         *command
+	globals         given
+	flags           given
+	args            []string
+	settings        settings
+	journal         *journal
+	fault           *program.Fault
+	supervisorFault *program.Fault
+	err             error // the first thing that went wrong
+	exitCode        int   // of a call without an error: a program that has run has one
 
 	stdout, stderr io.Writer
 }
@@ -215,9 +216,10 @@ func (c *call) runtime() *libcontainer.Runtime {
 			Allowed:   c.settings.text(setAllowed),
 			Isolation: c.settings.text(setIsolation),
 		},
-		Warn:   c.journal.warn,
-		Advise: c.journal.advise,
-		Fault:  c.fault,
+		Warn:            c.journal.warn,
+		Advise:          c.journal.advise,
+		Fault:           c.fault,
+		SupervisorFault: c.supervisorFault,
 	}
 	if c.settings.is(setDebug) {
 		r.Trace = c.journal.trace

@@ -12,12 +12,16 @@ import (
 
 // faultVariable orders a failure of one step of the container's init, for
 // tests: MESOC_TEST_FAULT=12 or MESOC_TEST_FAULT=12:ENOSPC. It is no setting
-// of the operator, and says nothing that --debug does not show.
-const faultVariable = "MESOC_TEST_FAULT"
+// of the operator, and says nothing that --debug does not show. The other is
+// that for the program of the supervisor.
+const (
+	faultVariable           = "MESOC_TEST_FAULT"
+	supervisorFaultVariable = "MESOC_TEST_SUPERVISOR_FAULT"
+)
 
 // fault is the failure that the environment orders, nil for none.
-func fault(environ []string) (*program.Fault, error) {
-	value, ok := lookup(environ, faultVariable)
+func fault(environ []string, variable string) (*program.Fault, error) {
+	value, ok := lookup(environ, variable)
 	if !ok {
 		return nil, nil
 	}
@@ -28,7 +32,7 @@ func fault(environ []string) (*program.Fault, error) {
 	}
 	n, err := strconv.Atoi(step)
 	if err != nil || n < 0 || errno == 0 {
-		return nil, fmt.Errorf("read %s=%s: must be a step, or a step and an errno: 12:ENOSPC", faultVariable, value)
+		return nil, fmt.Errorf("read %s=%s: must be a step, or a step and an errno: 12:ENOSPC", variable, value)
 	}
 	return &program.Fault{Step: n, Errno: errno}, nil
 }

@@ -57,7 +57,10 @@ func (c *call) prepare(environ []string, read configReader) {
 	keep(err)
 	c.journal, err = openJournal(&c.settings, c.stderr)
 	keep(err)
-	c.fault, err = fault(environ)
+	c.fault, err = fault(environ, faultVariable)
+	if err == nil {
+		c.supervisorFault, err = fault(environ, supervisorFaultVariable)
+	}
 	keep(err)
 }
 

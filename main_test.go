@@ -259,17 +259,17 @@ func TestCreation(t *testing.T) {
 }
 
 func TestFault(t *testing.T) {
-	if f, err := fault([]string{"A=1"}); f != nil || err != nil {
+	if f, err := fault([]string{"A=1"}, faultVariable); f != nil || err != nil {
 		t.Errorf("got %v, %v", f, err)
 	}
 	for value, want := range map[string]unix.Errno{"7": unix.EIO, "7:ENOSPC": unix.ENOSPC, "7:EINTR": unix.EINTR} {
-		f, err := fault([]string{faultVariable + "=" + value})
+		f, err := fault([]string{faultVariable + "=" + value}, faultVariable)
 		if err != nil || f.Step != 7 || f.Errno != want {
 			t.Errorf("%s: got %v, %v", value, f, err)
 		}
 	}
 	for _, value := range []string{"x", "-1", "7:", "7:EWHAT", "7:5"} {
-		if f, err := fault([]string{faultVariable + "=" + value}); err == nil {
+		if f, err := fault([]string{faultVariable + "=" + value}, faultVariable); err == nil {
 			t.Errorf("%s: got %v", value, f)
 		}
 	}

@@ -15,9 +15,9 @@ and resources (in megabytes); and if the end was seen, finished_at. Exits with
 the exit code, or 128 and the number of the signal. The end is remembered: a later wait,
 and state and list, tell it until the container is deleted.
 
-The kernel tells those who are not the parent only while they look. The end of
-a container that nobody waited for is known as long as its parent has not
-collected it. If it is not known, that is an error, and nothing is printed. On
+The end of a container with --supervise is always known. Of others the kernel
+tells those who are not the parent only while they look: the end of a container
+that nobody waited for is known as long as its parent has not collected it. If it is not known, that is an error, and nothing is printed. On
 kernels before 6.15 the parent can be faster than a wait.`,
 	minArgs: 1, maxArgs: 1, takesID: true,
 	run: wait,

@@ -75,6 +75,7 @@ func (r *Runtime) lockUntil(id string, deadline time.Time) (*container, error) {
 	if c.record, err = locked.Load(); err != nil {
 		return c, err
 	}
+	r.completeEnd(&c.record)
 	if len(c.record.Hooks) > 0 {
 		hooks := &specs.Hooks{}
 		if err := json.Unmarshal(c.record.Hooks, hooks); err != nil {
@@ -139,6 +140,9 @@ const exitWait = time.Second
 // can be destroyed again; as long as something runs, it stays.
 func (c *container) destroy() error {
 	if err := c.endProcesses(); err != nil {
+		return err
+	}
+	if err := c.endSupervisor(); err != nil {
 		return err
 	}
 	if err := c.removeClass(); err != nil {

@@ -248,6 +248,8 @@ func TestCrash(t *testing.T) {
 		{name: "create with hooks", more: hooks, args: create},
 		{name: "create with a user namespace", namespaces: user, linux: maps, args: create},
 		{name: "create in a cgroup that is there", linux: `,"cgroupsPath":"/` + r.cgroupsRoot + `/there"`, args: create},
+		{name: "create with a supervisor", args: []string{"create", "--supervise", "--bundle", r.bundle, crashID}},
+		{name: "delete with a supervisor", before: [][]string{{"create", "--supervise", "--bundle", r.bundle, crashID}}, args: []string{"delete", "--force", crashID}},
 		{name: "run", args: []string{"run", "--detach", "--bundle", r.bundle, crashID}},
 		{name: "start", before: [][]string{create}, args: []string{"start", crashID}},
 		{name: "delete", more: hooks, before: [][]string{create, {"start", crashID}}, args: []string{"delete", "--force", crashID}},

@@ -38,7 +38,9 @@ type creation struct {
 	pair    *cgroup2.Pair
 	class   *resctrl.Class // nil without linux.intelRdt
 	child   *launch.Child
-	below   int // the directory that is going to be copied into a tmpfs
+	// orphaned says of a supervised child that its supervisor was killed.
+	orphaned bool
+	below    int // the directory that is going to be copied into a tmpfs
 	// console is what an attached run gives init to send its terminal to, or -1.
 	console int
 }
@@ -117,7 +119,7 @@ func (c *creation) make(gate plan.Gate) error {
 		Alone:        c.limits.OfMemory(),
 		Fault:        c.runtime.Fault,
 	}
-	if c.child, err = launch.Start(&spec); err != nil {
+	if c.child, err = c.launch(&spec); err != nil {
 		return err
 	}
 	// While the child mounts. Nobody reads it before the record says created.
@@ -135,6 +137,9 @@ func (c *creation) make(gate plan.Gate) error {
 	}
 	// They are not moved back, so only when nothing is left to do but to tell.
 	if err := c.moveNetDevices(); err != nil {
+		return err
+	}
+	if err := c.entrust(); err != nil {
 		return err
 	}
 	if gate == plan.GateParent {
@@ -364,6 +369,9 @@ func sendPidfd(path string, pidfd int) error {
 func (c *creation) explain(err error) error {
 	if !errors.Is(err, launch.ErrDied) {
 		return err
+	}
+	if lost := c.child.LostSupervisor(); lost != nil {
+		return lost
 	}
 	// The cgroup knows of the kill before the process is gone.
 	if events, oomErr := c.pair.Container.MemoryEvents(); oomErr == nil && events.OOMKill > 0 {

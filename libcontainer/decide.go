@@ -101,6 +101,9 @@ func (c *creation) describe(b *bundle.Bundle) error {
 		HasProcess:  b.Spec.Process != nil,
 		Owner:       uint32(os.Geteuid()),
 	}
+	if c.wishes.Supervise {
+		c.record.SupervisorCgroup = path.Join(c.runtime.CgroupsRoot, cgroup2.Supervisors)
+	}
 	var err error
 	if c.record.BootID, err = sys.BootID(); err != nil {
 		return err
@@ -187,6 +190,8 @@ func (r *Runtime) traceProgram(p *program.Program) {
 		}
 	}
 }
+
+func (r *Runtime) traceLine(line string) { r.trace("%s", line) }
 
 // restoreNofile gives the program the limit on open files that the caller had,
 // unless the config has a wish: Go raises it for itself.

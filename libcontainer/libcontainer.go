@@ -37,6 +37,8 @@ type Runtime struct {
 	Advise func(format string, args ...any)
 	// Fault, if set, makes one step of init's program fail; for tests.
 	Fault *program.Fault
+	// SupervisorFault is that for the program of the supervisor.
+	SupervisorFault *program.Fault
 	// resctrl, if set, takes the place of the mounted one; for tests.
 	resctrl *resctrl.Tree
 }

@@ -106,7 +106,10 @@ func (c *creation) attend(o *RunOptions, tty *terminal, queue signals.Queue) (in
 		}
 	}
 	reap := c.child.ReapAsReaper
-	if o.NoSubreaper {
+	switch {
+	case c.child.Supervisor() != nil:
+		reap = c.reapSupervised
+	case o.NoSubreaper:
 		reap = c.child.Reap
 	}
 	status, err := follow(c.child, tty, queue, reap)
@@ -114,7 +117,10 @@ func (c *creation) attend(o *RunOptions, tty *terminal, queue signals.Queue) (in
 	if err != nil {
 		return 0, fmt.Errorf("wait for container %s: %w", o.ID, err)
 	}
-	if o.Keep {
+	switch {
+	case o.Keep && c.record.Termination != nil: // the supervisor has recorded it
+		return code, nil
+	case o.Keep:
 		c.runtime.recordEnd(&c.record, &store.Termination{ExitCode: status.Code, Signal: int(status.Signal), Finished: time.Now()}, nil)
 		return code, nil
 	}

@@ -84,6 +84,7 @@ func (r *Runtime) stateOf(record *store.Record) (*State, error) {
 		known.Cgroup = &CgroupPaths{Path: record.Cgroup, Leaf: path.Join(record.Cgroup, record.CgroupLeaf)}
 	}
 	if status == Stopped {
+		r.completeEnd(record)
 		known.Termination = terminationOf(record)
 	}
 	if known != (Extension{}) {

@@ -35,7 +35,7 @@ func (r *Runtime) Wait(_ context.Context, id string) (*Termination, error) {
 
 // awaitEnd waits until the container has ended, and has the record say how.
 func (r *Runtime) awaitEnd(record *store.Record) error {
-	if record.Termination != nil {
+	if r.completeEnd(record); record.Termination != nil {
 		return nil
 	}
 	switch status, err := r.status(record); {
@@ -46,6 +46,9 @@ func (r *Runtime) awaitEnd(record *store.Record) error {
 	}
 	pidfd, err := openInit(record)
 	if errors.Is(err, unix.ESRCH) {
+		if r.completeEnd(record); record.Termination != nil {
+			return nil
+		}
 		return errUnseen
 	}
 	if err != nil {
@@ -60,6 +63,9 @@ func (r *Runtime) awaitEnd(record *store.Record) error {
 	}
 	if err != nil {
 		return err
+	}
+	if r.completeEnd(record); record.Termination != nil {
+		return nil
 	}
 	status, err := sys.PidfdExit(record.Init(), pidfd)
 	switch {

@@ -12,7 +12,10 @@ import (
 const AnnotationPrefix = "io.mesoc."
 
 // Annotations are what the annotations of ours say.
-type Annotations struct{}
+type Annotations struct {
+	// Supervise asks for a process that waits for the container's end.
+	Supervise bool
+}
 
 // annotation is one of ours.
 type annotation struct {
@@ -30,7 +33,7 @@ var annotationTable = [...]annotation{
 	{name: "parent"},
 	{name: "share-cgroups"},
 	{name: "sandbox"},
-	{name: "supervise"},
+	{name: "supervise", read: func(value string, into *Annotations) error { return readBool(value, &into.Supervise) }},
 	{name: "resources", isolators: []string{"cgroups/cpu", "cgroups/mem", "cgroups/all"}},
 	{name: "disk.limit", isolators: []string{"disk/du", "disk/xfs"}},
 	{name: "volumes", isolators: []string{"filesystem/shared"}},

@@ -150,11 +150,12 @@ func (c *Cgroup) MemoryEvents() (MemoryEvents, error) {
 	if err != nil {
 		return MemoryEvents{}, err
 	}
-	return parseMemoryEvents(text), nil
+	return ParseMemoryEvents(text), nil
 }
 
-// parseMemoryEvents takes what an old kernel does not count for none.
-func parseMemoryEvents(text string) MemoryEvents {
+// ParseMemoryEvents reads what memory.events holds. What an old kernel does not
+// count is none.
+func ParseMemoryEvents(text string) MemoryEvents {
 	var e MemoryEvents
 	e.Max, _ = parseKey(text, "max")
 	e.OOM, _ = parseKey(text, "oom")

@@ -47,6 +47,9 @@ func (f *finder) below(c *Cgroup) error {
 	}
 	var failed []error
 	for _, name := range names {
+		if name == Supervisors {
+			continue
+		}
 		child, err := openBelow(c.fd, name, c.path+"/"+name)
 		if err == nil {
 			err = f.visit(child)

@@ -24,7 +24,7 @@ func FuzzFiles(f *testing.F) {
 		if unlimited != (word == "max") {
 			t.Errorf("%q is no limit: %v", text, unlimited)
 		}
-		events := parseMemoryEvents(text)
+		events := ParseMemoryEvents(text)
 		for name, n := range map[string]uint64{"max": events.Max, "oom": events.OOM, "oom_kill": events.OOMKill} {
 			if n > 0 && !strings.Contains(text, name+" ") {
 				t.Errorf("%q has %d %s", text, n, name)

@@ -52,7 +52,7 @@ func (w *OOMWatch) Happened() (bool, error) {
 	if n == len(buf) {
 		return false, fmt.Errorf("read memory.events of cgroup %s: too long", w.cgroup.path)
 	}
-	e := parseMemoryEvents(string(buf[:n]))
+	e := ParseMemoryEvents(string(buf[:n]))
 	count := max(e.OOM, e.OOMKill)
 	more := count > w.seen
 	w.seen = max(w.seen, count)

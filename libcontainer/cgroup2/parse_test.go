@@ -81,10 +81,10 @@ func FuzzParseKey(f *testing.F) {
 
 func TestParseMemoryEvents(t *testing.T) {
 	const text = "low 0\nhigh 1\nmax 22\noom 3\noom_kill 4\noom_group_kill 5\n"
-	if got, want := parseMemoryEvents(text), (MemoryEvents{Max: 22, OOM: 3, OOMKill: 4}); got != want {
+	if got, want := ParseMemoryEvents(text), (MemoryEvents{Max: 22, OOM: 3, OOMKill: 4}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
-	if got := parseMemoryEvents("low 0\n"); got != (MemoryEvents{}) {
+	if got := ParseMemoryEvents("low 0\n"); got != (MemoryEvents{}) {
 		t.Errorf("%+v", got)
 	}
 }

@@ -108,13 +108,16 @@ func (c *Child) stepError(index uint32, errno unix.Errno) error {
 }
 
 // follow takes note that another process goes on with the program. It is our
-// child too, and cannot have been reaped, so the number is sure.
+// child too, or the supervisor's, and cannot have been reaped, so the number
+// is sure.
 func (c *Child) follow(pid int) error {
 	pidfd, err := sys.PidfdOpen(pid)
 	if err != nil {
 		return err
 	}
-	_, err = sys.PidfdReap(c.Pidfd, true)
+	if c.supervisor == nil {
+		_, err = sys.PidfdReap(c.Pidfd, true)
+	}
 	sys.Close(c.Pidfd)
 	c.Pid, c.Pidfd = pid, pidfd
 	return err
@@ -128,13 +131,15 @@ func (c *Child) Go() error {
 	return nil
 }
 
-// Kill ends the child and reaps it.
+// Kill ends the child, and its supervisor, and reaps what is ours.
 func (c *Child) Kill() {
-	if c.Pidfd < 0 {
-		return
+	if c.Pidfd >= 0 {
+		_ = c.Signal(unix.SIGKILL)
+		_, _ = c.Wait()
 	}
-	_ = c.Signal(unix.SIGKILL)
-	_, _ = c.Wait()
+	if c.supervisor != nil {
+		c.supervisor.Kill()
+	}
 }
 
 // Signal sends a signal to the child, while nobody reaps it. ESRCH says that it
@@ -148,8 +153,11 @@ func (c *Child) Signal(sig unix.Signal) error {
 	return err
 }
 
-// Wait waits for the child to end and reaps it.
+// Wait waits for the child to end and reaps it, if it is ours.
 func (c *Child) Wait() (sys.ExitStatus, error) {
+	if c.supervisor != nil {
+		return c.lookOn()
+	}
 	status, err := sys.PidfdReap(c.Pidfd, true)
 	if err == nil {
 		c.free()
@@ -222,5 +230,8 @@ func (c *Child) Close() {
 	if c.Pidfd >= 0 {
 		sys.Close(c.Pidfd)
 		c.Pidfd = -1
+	}
+	if c.supervisor != nil {
+		c.supervisor.Close()
 	}
 }

@@ -7,8 +7,6 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
-
-	"github.com/mesoc/mesoc/libcontainer/stage"
 )
 
 // fork is clone for architectures whose stage is the twin in Go: package
@@ -32,7 +30,7 @@ func (c *Child) fork(s *Spec, memfd, exe int, inputs map[string]int) error {
 	for _, fd := range inputs {
 		handed = append(handed, fd)
 	}
-	pid, err := syscall.ForkExec("/proc/self/fd/"+strconv.Itoa(exe), []string{stage.Name, strconv.Itoa(memfd)}, &syscall.ProcAttr{
+	pid, err := syscall.ForkExec("/proc/self/fd/"+strconv.Itoa(exe), s.argv(memfd), &syscall.ProcAttr{
 		Env:   twinEnv(),
 		Files: sameNumbers(handed, s.Preserve),
 		Sys:   &attr,

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strconv"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -46,8 +47,12 @@ type Spec struct {
 	// Limited says that the cgroup has its limits already: who runs out of
 	// memory there before the child has its own must not take us along.
 	Limited bool
+	// Supervisor, if set, is to be the child's parent.
+	Supervisor *Supervisor
 	// Fault makes a step fail; for tests.
 	Fault *program.Fault
+	// label is a word for who reads a list of processes.
+	label string
 	// fork has the child made without assembly; for tests.
 	fork bool
 }
@@ -62,6 +67,9 @@ type Child struct {
 	program  *program.Program
 	prologue *program.Program
 	memory   []byte
+
+	supervisor *Child // the parent, if that is not us
+	first      int    // with a supervisor: the process that it has made
 }
 
 // StepError is a step of a program that failed. It is the errno that the
@@ -125,6 +133,9 @@ func (c *Child) start(s *Spec, theirs int, inputs map[string]int) error {
 		return err
 	}
 	defer sys.Close(exe)
+	if s.Supervisor != nil {
+		return c.startSupervised(s, theirs, memfd, exe, inputs)
+	}
 	if !stage.Supported || s.fork {
 		return inPidNamespace(s.PidNamespace, func() error { return c.fork(s, memfd, exe, inputs) })
 	}
@@ -164,6 +175,24 @@ func (c *Child) write(s *Spec, theirs, memfd, exe int, inputs map[string]int) er
 		// While it waits it must see the end of the parent, not its own copy of
 		// the parent's end.
 		b.Call("close the parent's end of the dialogue", unix.SYS_CLOSE, program.Const(c.sync))
+	}
+	untilExec(b, s, theirs, memfd, exe, inputs)
+	c.prologue = b.Program()
+	image, err := c.prologue.Encode(program.Image{Report: theirs, IndexBase: program.BeforeExec})
+	if err != nil {
+		return err
+	}
+	if len(image) > prologueSize {
+		return fmt.Errorf("hand %d descriptors over: too many", len(inputs))
+	}
+	copy(memory, image)
+	return nil
+}
+
+// untilExec writes the steps by which a process that was cloned becomes the
+// stage, with the descriptors that are handed over and no others.
+func untilExec(b *program.Builder, s *Spec, theirs, memfd, exe int, inputs map[string]int) {
+	if s.Namespaces&unix.CLONE_NEWUSER != 0 {
 		// Without a mapped user the execve would take all capabilities away.
 		b.Call("wait for the id mappings", unix.SYS_READ, program.Const(theirs), b.Space(8).Arg(), program.Const(1)).Want(1).Again(unix.EINTR)
 	}
@@ -180,21 +209,20 @@ func (c *Child) write(s *Spec, theirs, memfd, exe int, inputs map[string]int) er
 	for _, fd := range inputs {
 		keep(fd)
 	}
-	argv := []string{stage.Name, fmt.Sprint(memfd)}
+	argv := s.argv(memfd)
 	// For the twin, which is a Go program; the assembly stage does not look.
 	env := twinEnv()
 	b.Call("exec the stage", unix.SYS_EXECVEAT, program.Const(exe), b.String("").Arg(),
 		b.Vector(argv).Arg(), b.Vector(env).Arg(), program.Const(unix.AT_EMPTY_PATH))
-	c.prologue = b.Program()
-	image, err := c.prologue.Encode(program.Image{Report: theirs, IndexBase: program.BeforeExec})
-	if err != nil {
-		return err
+}
+
+// argv is what the stage is started with. It reads no more than two words.
+func (s *Spec) argv(memfd int) []string {
+	argv := []string{stage.Name, strconv.Itoa(memfd)}
+	if s.label != "" {
+		argv = append(argv, s.label)
 	}
-	if len(image) > prologueSize {
-		return fmt.Errorf("hand %d descriptors over: too many", len(inputs))
-	}
-	copy(memory, image)
-	return nil
+	return argv
 }
 
 func (c *Child) clone(s *Spec) error {

@@ -20,8 +20,12 @@ func syscallName(nr uint32) string {
 		return "chdir"
 	case unix.SYS_CHROOT:
 		return "chroot"
+	case unix.SYS_CLOCK_GETTIME:
+		return "clock_gettime"
 	case unix.SYS_CLONE:
 		return "clone"
+	case unix.SYS_CLONE3:
+		return "clone3"
 	case unix.SYS_CLOSE:
 		return "close"
 	case unix.SYS_CLOSE_RANGE:
@@ -134,6 +138,8 @@ func syscallName(nr uint32) string {
 		return "unlinkat"
 	case unix.SYS_UNSHARE:
 		return "unshare"
+	case unix.SYS_WAITID:
+		return "waitid"
 	case unix.SYS_WRITE:
 		return "write"
 	}

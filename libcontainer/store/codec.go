@@ -14,30 +14,33 @@ import (
 
 // The names of the fields in state.json, in the order in which they are written.
 const (
-	keyVersion      = "version"
-	keyID           = "id"
-	keyOCIVersion   = "oci_version"
-	keyStatus       = "status"
-	keyBundle       = "bundle"
-	keyRootfs       = "rootfs"
-	keyCreated      = "created"
-	keyPid          = "pid"
-	keyPidStartTime = "pid_start_time"
-	keyInitName     = "init_name"
-	keyBootID       = "boot_id"
-	keyCgroup       = "cgroup"
-	keyCgroupLeaf   = "cgroup_leaf"
-	keyCgroupMount  = "cgroup_mount"
-	keyCgroupMade   = "cgroup_made"
-	keyResctrl      = "resctrl"
-	keyHasProcess   = "has_process"
-	keyRootless     = "rootless"
-	keyOwner        = "owner"
-	keyGateSteps    = "gate_steps"
-	keyHooks        = "hooks"
-	keyAnnotations  = "annotations"
-	keyTermination  = "termination"
-	keyLimitation   = "limitation"
+	keyVersion             = "version"
+	keyID                  = "id"
+	keyOCIVersion          = "oci_version"
+	keyStatus              = "status"
+	keyBundle              = "bundle"
+	keyRootfs              = "rootfs"
+	keyCreated             = "created"
+	keyPid                 = "pid"
+	keyPidStartTime        = "pid_start_time"
+	keyInitName            = "init_name"
+	keyBootID              = "boot_id"
+	keyCgroup              = "cgroup"
+	keyCgroupLeaf          = "cgroup_leaf"
+	keyCgroupMount         = "cgroup_mount"
+	keyCgroupMade          = "cgroup_made"
+	keyResctrl             = "resctrl"
+	keySupervisorCgroup    = "supervisor_cgroup"
+	keySupervisorPid       = "supervisor_pid"
+	keySupervisorStartTime = "supervisor_start_time"
+	keyHasProcess          = "has_process"
+	keyRootless            = "rootless"
+	keyOwner               = "owner"
+	keyGateSteps           = "gate_steps"
+	keyHooks               = "hooks"
+	keyAnnotations         = "annotations"
+	keyTermination         = "termination"
+	keyLimitation          = "limitation"
 
 	// Within termination.
 	keyExitCode   = "exit_code"
@@ -74,6 +77,9 @@ func encode(r *Record) ([]byte, error) {
 	w.string(keyCgroupMount, r.CgroupMount)
 	w.bool(keyCgroupMade, r.CgroupMade)
 	w.strings(keyResctrl, r.Resctrl)
+	w.string(keySupervisorCgroup, r.SupervisorCgroup)
+	w.number(keySupervisorPid, uint64(r.SupervisorPid))
+	w.number(keySupervisorStartTime, r.SupervisorStartTime)
 	w.bool(keyHasProcess, r.HasProcess)
 	w.bool(keyRootless, r.Rootless)
 	w.number(keyOwner, uint64(r.Owner))
@@ -159,6 +165,12 @@ func (r *Record) decodeField(key string, in *jlexer.Lexer) {
 		r.CgroupMade = in.Bool()
 	case keyResctrl:
 		r.Resctrl = decodeStrings(in)
+	case keySupervisorCgroup:
+		r.SupervisorCgroup = in.String()
+	case keySupervisorPid:
+		r.SupervisorPid = in.Int()
+	case keySupervisorStartTime:
+		r.SupervisorStartTime = in.Uint64()
 	case keyHasProcess:
 		r.HasProcess = in.Bool()
 	case keyRootless:

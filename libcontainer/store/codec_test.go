@@ -113,7 +113,8 @@ func TestGolden(t *testing.T) {
 		`"rootfs":"/bundles/c/rootfs","created":"2026-08-30T12:34:56.123456789Z","pid":4711,` +
 		`"pid_start_time":987654321,"init_name":"mesoc: ) \"init\"\u000a",` +
 		`"boot_id":"c0ffee00-0000-4000-8000-000000000001","cgroup":"mesos/c","cgroup_leaf":"leaf",` +
-		`"cgroup_mount":"/sys/fs/cgroup","cgroup_made":true,"resctrl":["/sys/fs/resctrl/mon_groups/c"],"has_process":true,"rootless":true,` +
+		`"cgroup_mount":"/sys/fs/cgroup","cgroup_made":true,"resctrl":["/sys/fs/resctrl/mon_groups/c"],` +
+		`"supervisor_cgroup":"mesos/@supervisors","supervisor_pid":4710,"supervisor_start_time":987654320,"has_process":true,"rootless":true,` +
 		`"owner":4294967295,"gate_steps":["wait for start","","execve /bin/sh"],` +
 		`"hooks":{"prestart": [{"path":"/bin/true"}]},` +
 		`"annotations":{"a":"","b":"2","ü\u0009":"\\\"\u007f` + "\u2028" + `"},` +
@@ -151,6 +152,8 @@ func TestRecordsThatAreRefused(t *testing.T) {
 		{"id", func(r *Record) { r.ID = "a/b" }, "invalid container ID format"},
 		{"status", func(r *Record) { r.Status = "" }, `status "": unknown`},
 		{"pid", func(r *Record) { r.Pid = -1 }, "pid -1: no process has it"},
+		{"supervisor", func(r *Record) { r.SupervisorPid = -1 }, "supervisor_pid -1: no process has it"},
+		{"supervisor's cgroup", func(r *Record) { r.SupervisorCgroup = ".." }, `supervisor_cgroup "..": it leads elsewhere`},
 		{"exit code", func(r *Record) { r.Termination = &Termination{ExitCode: 256} }, "termination: no process ends so"},
 		{"signal", func(r *Record) { r.Termination = &Termination{Signal: -1} }, "termination: no process ends so"},
 		{"reason", func(r *Record) { r.Limitation = &Limitation{} }, `limitation "": unknown`},

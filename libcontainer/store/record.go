@@ -62,6 +62,13 @@ type Record struct {
 	// container, in the order in which they are removed.
 	Resctrl []string
 
+	// SupervisorCgroup is where the process is that waits for the end of init,
+	// relative to CgroupMount; empty if there is to be none. SupervisorPid and
+	// SupervisorStartTime are that process; zero until it waits.
+	SupervisorCgroup    string
+	SupervisorPid       int
+	SupervisorStartTime uint64
+
 	// Annotations are those of config.json and of the command line.
 	Annotations map[string]string
 	// Hooks is the object hooks of config.json as it stood there. It is kept
@@ -91,6 +98,12 @@ func (r *Record) Init() sys.Process {
 	return sys.Process{Pid: r.Pid, StartTime: r.PidStartTime}
 }
 
+// Supervisor is the process that waits for init's end, which may have ended
+// since.
+func (r *Record) Supervisor() sys.Process {
+	return sys.Process{Pid: r.SupervisorPid, StartTime: r.SupervisorStartTime}
+}
+
 // maxPid is the highest pid that Linux gives (PID_MAX_LIMIT).
 const maxPid = 4 << 20
 
@@ -108,6 +121,9 @@ func (r *Record) check() error {
 	// kill(-1) and kill(0) would hit everybody.
 	if r.Pid < 0 || r.Pid > maxPid {
 		return invalid("pid", strconv.Itoa(r.Pid), "no process has it")
+	}
+	if r.SupervisorPid < 0 || r.SupervisorPid > maxPid {
+		return invalid("supervisor_pid", strconv.Itoa(r.SupervisorPid), "no process has it")
 	}
 	if year := r.Created.UTC().Year(); year < 1 || year > 9999 {
 		return invalid("created", strconv.Itoa(year), "no year of four digits")
@@ -135,10 +151,12 @@ func (r *Record) checkPaths() error {
 			return invalid(p.name, strconv.Quote(p.value), "not absolute")
 		}
 	}
-	// Both are removed by delete.
-	for component := range strings.SplitSeq(r.Cgroup, "/") {
-		if component == ".." || component == "." {
-			return invalid("cgroup", strconv.Quote(r.Cgroup), "it leads elsewhere")
+	// They are removed by delete.
+	for _, p := range []struct{ name, value string }{{"cgroup", r.Cgroup}, {"supervisor_cgroup", r.SupervisorCgroup}} {
+		for component := range strings.SplitSeq(p.value, "/") {
+			if component == ".." || component == "." {
+				return invalid(p.name, strconv.Quote(p.value), "it leads elsewhere")
+			}
 		}
 	}
 	for _, dir := range r.Resctrl {
@@ -167,7 +185,7 @@ func (r *Record) checkText() error {
 	for _, p := range []struct{ name, value string }{
 		{"oci_version", r.OCIVersion}, {"bundle", r.Bundle}, {"rootfs", r.Rootfs},
 		{"init_name", r.InitName}, {"boot_id", r.BootID},
-		{"cgroup", r.Cgroup}, {"cgroup_leaf", r.CgroupLeaf}, {"cgroup_mount", r.CgroupMount},
+		{"cgroup", r.Cgroup}, {"supervisor_cgroup", r.SupervisorCgroup}, {"cgroup_leaf", r.CgroupLeaf}, {"cgroup_mount", r.CgroupMount},
 	} {
 		if err := check(p.name, p.value); err != nil {
 			return err

@@ -16,7 +16,7 @@ setup_test() { ours "others have other gaps"; }
 }
 
 @test "flags that are not built: create, run and list say which" {
-	for f in --parent=p --share-cgroups --sandbox=/tmp --disk-limit=1GB --network=n --publish=1:2 --volume=/a:/b --image-config=f --supervise; do
+	for f in --parent=p --share-cgroups --sandbox=/tmp --disk-limit=1GB --network=n --publish=1:2 --volume=/a:/b --image-config=f; do
 		for c in create run; do
 			rt $c --bundle "$BUNDLE" "$f" "$ID"
 			fails "${f%%=*}" "not supported yet"

@@ -170,7 +170,7 @@ func optional() []Feature {
 		}, {
 			Name: "PIDFD_INFO_EXIT", Since: Version{6, 15}, Probe: pidfdExitInfo,
 			UsedFor: "the command `wait`: how a process has ended that is no child of ours",
-			Without: "an end is known only to a `wait` that is faster than the parent of the process",
+			Without: "the end of a container without `--supervise` is known only to a `wait` that is faster than the parent of the process",
 		},
 	}
 }

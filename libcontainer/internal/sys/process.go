@@ -75,16 +75,7 @@ func PidfdReap(pidfd int, wait bool) (ExitStatus, error) {
 	if !wait {
 		options |= unix.WNOHANG
 	}
-	// x/sys leaves out what siginfo_t has for SIGCHLD. The union begins behind
-	// three ints, aligned to a pointer's size.
-	var info struct {
-		signo, errno, code int32
-		_                  [unsafe.Sizeof(uintptr(0)) - 4]byte
-		pid                int32
-		uid                uint32
-		status             int32
-		_                  [128]byte // at least what the kernel writes
-	}
+	var info ChildInfo
 	err := retry(func() error {
 		return unix.Waitid(unix.P_PIDFD, pidfd, (*unix.Siginfo)(unsafe.Pointer(&info)), options, nil)
 	})
@@ -94,15 +85,32 @@ func PidfdReap(pidfd int, wait bool) (ExitStatus, error) {
 	if info.pid == 0 {
 		return ExitStatus{}, unix.EAGAIN
 	}
-	status := ExitStatus{Pid: int(info.pid)}
-	switch info.code {
+	return info.Status(), nil
+}
+
+// ChildInfo is what the kernel writes for waitid(2): x/sys leaves out what
+// siginfo_t has for SIGCHLD. The union begins behind three ints, aligned to a
+// pointer's size.
+type ChildInfo struct {
+	signo, errno, code int32
+	_                  [unsafe.Sizeof(uintptr(0)) - 4]byte
+	pid                int32
+	uid                uint32
+	status             int32
+	_                  [128 - 6*4 - (unsafe.Sizeof(uintptr(0)) - 4)]byte
+}
+
+// Status is how the child has ended.
+func (c *ChildInfo) Status() ExitStatus {
+	status := ExitStatus{Pid: int(c.pid)}
+	switch c.code {
 	case cldExited:
-		status.Code = int(info.status)
+		status.Code = int(c.status)
 	default:
-		status.Signal = unix.Signal(info.status)
-		status.Core = info.code == cldDumped
+		status.Signal = unix.Signal(c.status)
+		status.Core = c.code == cldDumped
 	}
-	return status, nil
+	return status
 }
 
 // IsChild says whether the process is a child of ours that has not been reaped.
