@@ -216,6 +216,7 @@ func (c *call) runtime() *libcontainer.Runtime {
 			Allowed:   c.settings.text(setAllowed),
 			Isolation: c.settings.text(setIsolation),
 		},
+		Isolators:       isolators(),
 		Warn:            c.journal.warn,
 		Advise:          c.journal.advise,
 		Fault:           c.fault,

@@ -44,7 +44,7 @@ const (
 	groupState     = "State and cgroups"
 	groupOutput    = "Output"
 	groupEngines   = "For engines"
-	groupIsolators = "Isolators (none is built yet: anything but the default is refused)"
+	groupIsolators = "Isolators (the settings of those that are not built yet are refused)"
 )
 
 // key is the setting's name everywhere but on the command line.
@@ -75,7 +75,7 @@ var settingTable = [...]setting{
 	setSystemdCgroup: {option: option{name: "systemd-cgroup", kind: boolean, usage: "understood, but create and run refuse it: mesoc makes its cgroups itself"}, group: groupEngines, value: "false"},
 	setCgroupManager: {option: option{name: "cgroup-manager", usage: "cgroupfs; systemd and disabled are understood, but create and run refuse them"}, group: groupEngines, value: "cgroupfs", words: []string{"cgroupfs", "systemd", "disabled"}, flagOnly: true},
 	setConfig:        {option: option{name: "config", meta: "FILE", usage: "file of settings, in TOML"}, group: groupState, shown: "`" + defaultConfig + "`", flagOnly: true},
-	setIsolation:     {option: option{name: "isolation", usage: "comma list of isolators"}, group: groupIsolators, check: checkIsolation, needs: "the isolators themselves"},
+	setIsolation:     {option: option{name: "isolation", meta: "LIST", usage: "comma list of isolators: cgroups/cpu, cgroups/mem, cgroups/all, which is both"}, group: groupIsolators, check: checkIsolation},
 	setAllowed:       {option: option{name: "allowed-annotations", usage: "comma list of prefixes: the annotations of mesoc that a bundle may have"}, group: groupEngines, value: "io.mesoc.", check: checkPrefixes},
 
 	{option: option{name: "criu", usage: "accepted and ignored"}, group: groupEngines, flagOnly: true},

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/mesoc/mesoc/libcontainer/isolator"
+	"github.com/mesoc/mesoc/libcontainer/plan"
 )
 
 // The checks of single settings. Each says what the value should be; which
@@ -59,27 +61,13 @@ func checkCgroupName(name string) error {
 	return nil
 }
 
-func isolators() []string {
-	return []string{
-		"cgroups/cpu", "cgroups/mem", "cgroups/all", "namespaces/pid", "namespaces/ipc",
-		"filesystem/shared", "docker/runtime", "docker/volume", "linux/capabilities",
-		"posix/rlimits", "disk/du", "disk/xfs", "cgroups/net_cls", "network/cni",
-	}
-}
-
 func checkIsolation(value string) error {
-	if value == "" {
-		return nil
+	names, err := isolator.Parse(value)
+	if err != nil {
+		return err
 	}
-	seen := map[string]bool{}
-	for name := range strings.SplitSeq(value, ",") {
-		if !slices.Contains(isolators(), name) {
-			return fmt.Errorf("isolator %q is unknown (known are %s)", name, strings.Join(isolators(), ", "))
-		}
-		if seen[name] {
-			return fmt.Errorf("isolator %s is named twice", name)
-		}
-		seen[name] = true
+	if _, missing := isolator.Select(isolators(), names); len(missing) > 0 {
+		return fmt.Errorf("isolator %s: not supported yet", missing[0])
 	}
 	return nil
 }
@@ -105,21 +93,8 @@ func checkDuration(value string) error {
 // checkSize takes Mesos' units, which are powers of 1024 (10MB), and the
 // unambiguous spelling of them (10MiB).
 func checkSize(value string) error {
-	amount := value
-	for _, unit := range []string{"KB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB", "B"} {
-		var found bool
-		if amount, found = strings.CutSuffix(value, unit); found {
-			break
-		}
-	}
-	n, err := strconv.ParseFloat(amount, 64)
-	if err != nil || amount == value || strings.Trim(amount, "0123456789.") != "" {
-		return errors.New("must be a size like 512MB or 10GiB")
-	}
-	if n == 0 {
-		return errors.New("must be more than nothing")
-	}
-	return nil
+	_, err := plan.ParseBytes(value)
+	return err
 }
 
 // checkProjectRange takes Mesos' ranges: [5000-10000], [5-9,20-30].

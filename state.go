@@ -79,7 +79,13 @@ func appendAnnotations(b []byte, annotations map[string]string) []byte {
 func appendExtension(b []byte, e *libcontainer.Extension) []byte {
 	empty := len(b) + 1
 	b = append(b, '{')
+	if len(e.Isolation) > 0 {
+		b = appendList(append(b, "\n    \"isolation\": "...), e.Isolation)
+	}
 	if e.Cgroup != nil {
+		if len(b) > empty {
+			b = append(b, ',')
+		}
 		b = append(b, "\n    \"cgroup\": {\n      \"path\": "...)
 		b = appendString(b, e.Cgroup.Path)
 		b = append(b, ",\n      \"leaf\": "...)
@@ -98,6 +104,16 @@ func appendExtension(b []byte, e *libcontainer.Extension) []byte {
 		b = append(b, "\n  "...)
 	}
 	return append(b, '}')
+}
+
+// appendList appends a list that is not empty.
+func appendList(b []byte, values []string) []byte {
+	separator := "[\n      "
+	for _, value := range values {
+		b = appendString(append(b, separator...), value)
+		separator = ",\n      "
+	}
+	return append(b, "\n    ]"...)
 }
 
 func appendTermination(b []byte, e *libcontainer.Termination) []byte {

@@ -28,10 +28,13 @@ func TestAppendState(t *testing.T) {
 	code := 0
 	exited.Mesoc = &libcontainer.Extension{Cgroup: full.Mesoc.Cgroup, Termination: &libcontainer.Termination{ExitCode: &code, FinishedAt: &created}}
 	killed.Mesoc = &libcontainer.Extension{Termination: &libcontainer.Termination{Signal: 9}}
+	isolated, only := full, bare
+	only.Mesoc = &libcontainer.Extension{Isolation: []string{"cgroups/cpu", "disk/xfs"}}
+	isolated.Mesoc = &libcontainer.Extension{Isolation: []string{"cgroups/cpu"}, Cgroup: full.Mesoc.Cgroup}
 	limited := bare
 	limited.Mesoc = &libcontainer.Extension{Termination: &libcontainer.Termination{Reason: "R<", Message: "\"m\"",
 		Resources: &libcontainer.Resources{Disk: 0.5}}}
-	for _, s := range []libcontainer.State{full, bare, oneAnnotation, empty, exited, killed, limited} {
+	for _, s := range []libcontainer.State{full, bare, oneAnnotation, empty, exited, killed, limited, isolated, only} {
 		want, err := json.MarshalIndent(s, "", "  ")
 		if err != nil {
 			t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/mesoc/mesoc/libcontainer"
 	"github.com/mesoc/mesoc/libcontainer/bundle"
 )
 
@@ -23,7 +24,7 @@ given, or none if one of them is refused. What is not given stays as it is.
 Device rules stay as they are. Sizes are in bytes, or end
 in k, m, g or t; -1 is no limit.`,
 	options: [][]option{{
-		{name: "resources", alias: "r", meta: "FILE", usage: "file with what config.json has as linux.resources, - for stdin; other flags do not count then"},
+		{name: "resources", alias: "r", meta: "FILE", usage: "file with what config.json has as linux.resources, - for stdin; flags of single limits do not count then"},
 		{name: "memory", meta: "SIZE", usage: "limit of memory"},
 		{name: "memory-reservation", meta: "SIZE", usage: "memory that is left to the container when the host runs short"},
 		{name: "memory-swap", meta: "SIZE", usage: "limit of memory and swap together"},
@@ -43,7 +44,7 @@ in k, m, g or t; -1 is no limit.`,
 
 		{name: "l3-cache-schema", unbuilt: true},
 		{name: "mem-bw-schema", unbuilt: true},
-		{name: "annotation", repeats: true, unbuilt: true},
+		{name: "annotation", meta: "KEY=VALUE", repeats: true, usage: "change an annotation that can change: io.mesoc.resources (repeats)"},
 	}},
 	minArgs: 1, maxArgs: 1, takesID: true,
 	run: updateLimits,
@@ -71,7 +72,13 @@ func updateLimits(c *call) error {
 	if err != nil {
 		return fmt.Errorf("update container %s: %w", c.id(), err)
 	}
-	return c.runtime().Update(context.Background(), c.id(), name, resources)
+	annotations, err := c.annotations()
+	if err != nil {
+		return fmt.Errorf("update container %s: %w", c.id(), err)
+	}
+	return c.runtime().Update(context.Background(), c.id(), libcontainer.UpdateOptions{
+		Resources: resources, ResourcesName: name, Annotations: annotations,
+	})
 }
 
 // resources are what the flags of update ask for.

@@ -36,6 +36,10 @@ import (
 	_ "golang.org/x/sys/unix"
 
 	_ "github.com/mesoc/mesoc/libcontainer"
+	_ "github.com/mesoc/mesoc/libcontainer/isolator"
+	_ "github.com/mesoc/mesoc/libcontainer/isolator/cpu"
+	_ "github.com/mesoc/mesoc/libcontainer/isolator/memory"
+	_ "github.com/mesoc/mesoc/libcontainer/plan"
 	_ "github.com/mesoc/mesoc/libcontainer/program"
 	_ "github.com/mesoc/mesoc/libcontainer/stage"
 )

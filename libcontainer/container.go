@@ -145,6 +145,9 @@ func (c *container) destroy() error {
 	if err := c.endSupervisor(); err != nil {
 		return err
 	}
+	if err := c.cleanup(); err != nil {
+		return err
+	}
 	if err := c.removeClass(); err != nil {
 		return err
 	}

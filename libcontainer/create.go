@@ -47,15 +47,15 @@ type creation struct {
 
 // Create makes a container: everything but the program. On error nothing is
 // left of it.
-func (r *Runtime) Create(_ context.Context, o CreateOptions) error {
-	c, err := r.create(&o, plan.GateSocket, -1)
+func (r *Runtime) Create(ctx context.Context, o CreateOptions) error {
+	c, err := r.create(ctx, &o, plan.GateSocket, -1)
 	c.close()
 	return err
 }
 
 // create makes a container whose init waits at a gate. On error nothing is
 // left of it but what has to be closed. console is donated.
-func (r *Runtime) create(o *CreateOptions, gate plan.Gate, console int) (*creation, error) {
+func (r *Runtime) create(ctx context.Context, o *CreateOptions, gate plan.Gate, console int) (*creation, error) {
 	c := &creation{container: container{runtime: r}, options: *o, console: console, inputs: inputs{pid: -1}}
 	if err := c.decide(gate); err != nil {
 		return c, fmt.Errorf("create container %s: %w", o.ID, err)
@@ -67,7 +67,7 @@ func (r *Runtime) create(o *CreateOptions, gate plan.Gate, console int) (*creati
 	if c.locked, err = s.Create(o.ID, c.record); err != nil {
 		return c, err
 	}
-	if err := c.make(gate); err != nil {
+	if err := c.make(ctx, gate); err != nil {
 		if c.child != nil {
 			c.child.Kill()
 		}
@@ -96,8 +96,12 @@ func (c *creation) close() {
 
 // make makes what was decided. The child mounts while we set its limits; it
 // cannot become the user's program before it is told to.
-func (c *creation) make(gate plan.Gate) error {
+func (c *creation) make(ctx context.Context, gate plan.Gate) error {
 	if err := c.prepareDirectory(); err != nil {
+		return err
+	}
+	if err := c.prepare(ctx); err != nil {
+		c.record.Cgroup = "" // what may stand there is not ours to undo
 		return err
 	}
 	var err error
@@ -128,6 +132,9 @@ func (c *creation) make(gate plan.Gate) error {
 	}
 	if err := c.limit(); err != nil {
 		return c.explain(err)
+	}
+	if err := c.isolate(ctx); err != nil {
+		return err
 	}
 	if err := c.accompany(); err != nil {
 		return c.explain(err)

@@ -16,6 +16,7 @@ import (
 	"github.com/mesoc/mesoc/libcontainer/cgroup2/devices"
 	"github.com/mesoc/mesoc/libcontainer/compile"
 	"github.com/mesoc/mesoc/libcontainer/internal/sys"
+	"github.com/mesoc/mesoc/libcontainer/isolator"
 	"github.com/mesoc/mesoc/libcontainer/plan"
 	"github.com/mesoc/mesoc/libcontainer/program"
 	"github.com/mesoc/mesoc/libcontainer/stage"
@@ -86,6 +87,10 @@ func devicePaths(spec *specs.Spec) []string {
 
 // describe fills in the record.
 func (c *creation) describe(b *bundle.Bundle) error {
+	isolation, err := isolator.Parse(c.runtime.Policy.Isolation)
+	if err != nil {
+		return err
+	}
 	c.record = store.Record{
 		ID:          c.options.ID,
 		OCIVersion:  b.Spec.Version,
@@ -97,6 +102,7 @@ func (c *creation) describe(b *bundle.Bundle) error {
 		Cgroup:      c.cgroupPath(),
 		CgroupLeaf:  c.runtime.CgroupsLeaf,
 		CgroupMount: c.mount.Path,
+		Isolation:   isolation,
 		Annotations: c.record.Annotations,
 		HasProcess:  b.Spec.Process != nil,
 		Owner:       uint32(os.Geteuid()),
@@ -104,7 +110,6 @@ func (c *creation) describe(b *bundle.Bundle) error {
 	if c.wishes.Supervise {
 		c.record.SupervisorCgroup = path.Join(c.runtime.CgroupsRoot, cgroup2.Supervisors)
 	}
-	var err error
 	if c.record.BootID, err = sys.BootID(); err != nil {
 		return err
 	}

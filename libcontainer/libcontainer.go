@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mesoc/mesoc/libcontainer/bundle"
+	"github.com/mesoc/mesoc/libcontainer/isolator"
 	"github.com/mesoc/mesoc/libcontainer/plan"
 	"github.com/mesoc/mesoc/libcontainer/program"
 	"github.com/mesoc/mesoc/libcontainer/resctrl"
@@ -29,6 +30,8 @@ type Runtime struct {
 	CgroupsLeaf string
 	// Policy says which annotations of ours count.
 	Policy bundle.Policy
+	// Isolators are the ones that are built. Those that are enabled are Policy's.
+	Isolators []isolator.Isolator
 	// Trace, if set, is told what is done, step by step (--debug).
 	Trace func(format string, args ...any)
 	// Warn, if set, is told what went wrong without failing the operation.
@@ -123,6 +126,7 @@ type State struct {
 
 // Extension is what mesoc knows of a container beyond runc's fields.
 type Extension struct {
+	Isolation   []string     `json:"isolation,omitempty"` // names of isolators
 	Cgroup      *CgroupPaths `json:"cgroup,omitempty"`
 	Termination *Termination `json:"termination,omitempty"`
 }

@@ -19,7 +19,7 @@ import (
 // Run creates a container, starts it, and unless it is detached waits for its
 // end, passes signals on to it and deletes it. It returns the exit code of the
 // program, 128+n if signal n killed it.
-func (r *Runtime) Run(_ context.Context, o RunOptions) (int, error) {
+func (r *Runtime) Run(ctx context.Context, o RunOptions) (int, error) {
 	console := -1
 	var tty *terminal
 	if !o.Detach {
@@ -38,7 +38,7 @@ func (r *Runtime) Run(_ context.Context, o RunOptions) (int, error) {
 			return 0, fmt.Errorf("become a subreaper: %w", err)
 		}
 	}
-	c, err := r.create(&o.CreateOptions, plan.GateParent, console)
+	c, err := r.create(ctx, &o.CreateOptions, plan.GateParent, console)
 	defer c.close()
 	if err != nil {
 		return 0, err

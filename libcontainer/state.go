@@ -79,7 +79,7 @@ func (r *Runtime) stateOf(record *store.Record) (*State, error) {
 	if status != Stopped {
 		s.Pid = record.Pid
 	}
-	var known Extension
+	known := Extension{Isolation: record.Isolation}
 	if record.Cgroup != "" {
 		known.Cgroup = &CgroupPaths{Path: record.Cgroup, Leaf: path.Join(record.Cgroup, record.CgroupLeaf)}
 	}
@@ -87,7 +87,7 @@ func (r *Runtime) stateOf(record *store.Record) (*State, error) {
 		r.completeEnd(record)
 		known.Termination = terminationOf(record)
 	}
-	if known != (Extension{}) {
+	if known.Isolation != nil || known.Cgroup != nil || known.Termination != nil {
 		s.Mesoc = &known
 	}
 	return s, nil

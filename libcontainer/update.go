@@ -11,24 +11,33 @@ import (
 	"github.com/mesoc/mesoc/libcontainer/cgroup2"
 )
 
+// UpdateOptions say what is to change.
+type UpdateOptions struct {
+	// Resources are limits as config.json has them; nil for none. Their name
+	// says where they come from, for errors.
+	Resources     *specs.LinuxResources
+	ResourcesName string
+	// Annotations replace those of the same key.
+	Annotations map[string]string
+}
+
 // Update changes the limits of a container that is created, running or paused:
-// those that r names, and none if one of them is refused. Device rules are left
+// all that are named, or none if one of them is refused. Device rules are left
 // as they are: engines send the whole of a container's resources to change its
-// processors, and would take away the devices that a hook has let in. The name
-// says where the resources come from, for errors.
-func (r *Runtime) Update(_ context.Context, id, name string, resources *specs.LinuxResources) error {
+// processors, and would take away the devices that a hook has let in.
+func (r *Runtime) Update(ctx context.Context, id string, o UpdateOptions) error {
 	c, err := r.lock(id)
 	defer c.close()
 	if err != nil {
 		return err
 	}
-	if err := c.update(name, resources); err != nil {
+	if err := c.update(ctx, &o); err != nil {
 		return fmt.Errorf("update container %s: %w", id, err)
 	}
 	return nil
 }
 
-func (c *container) update(name string, r *specs.LinuxResources) error {
+func (c *container) update(ctx context.Context, o *UpdateOptions) error {
 	status, err := c.runtime.status(&c.record)
 	if err != nil {
 		return err
@@ -47,15 +56,63 @@ func (c *container) update(name string, r *specs.LinuxResources) error {
 		return err
 	}
 	defer pair.Close()
-	if err := completeSwap(pair.Container, r.Memory); err != nil {
-		return err
-	}
-	if err := bundle.CheckResources(name, r); err != nil {
-		return err
-	}
-	limits, err := cgroup2.Translate(r)
+	limits, err := c.newLimits(o, pair.Container)
 	if err != nil {
 		return err
+	}
+	w, err := c.rewish(ctx, o.Annotations)
+	if err != nil {
+		return err
+	}
+	own := limits
+	if err := addLimits(&limits, o.ResourcesName, w.edits); err != nil {
+		return w.revert(ctx, err)
+	}
+	if len(o.Annotations) == 0 {
+		return pair.Update(mount, own)
+	}
+	if err := c.annotate(w.annotations, func() error { return pair.Update(mount, limits) }); err != nil {
+		return w.revert(ctx, err)
+	}
+	for _, e := range w.edits {
+		for _, note := range e.Notes {
+			c.runtime.warn("update container %s: %s", c.record.ID, note)
+		}
+	}
+	return nil
+}
+
+// annotate puts new annotations on record and does what they are about. If that
+// fails, the old ones come back.
+func (c *container) annotate(annotations map[string]string, do func() error) error {
+	record := c.record
+	record.Annotations = annotations
+	if err := c.locked.Save(record); err != nil {
+		return err
+	}
+	if err := do(); err != nil {
+		if undoErr := c.locked.Save(c.record); undoErr != nil {
+			return fmt.Errorf("%w; put back the annotations: %w", err, undoErr)
+		}
+		return err
+	}
+	return nil
+}
+
+// newLimits are what the resources ask for, checked.
+func (c *container) newLimits(o *UpdateOptions, current *cgroup2.Cgroup) (limits cgroup2.Limits, err error) {
+	r := o.Resources
+	if r == nil {
+		return limits, nil
+	}
+	if err := completeSwap(current, r.Memory); err != nil {
+		return limits, err
+	}
+	if err := bundle.CheckResources(o.ResourcesName, r); err != nil {
+		return limits, err
+	}
+	if limits, err = cgroup2.Translate(r); err != nil {
+		return limits, err
 	}
 	for _, i := range limits.Ignored {
 		c.runtime.advise("%s: ignored: %s", i.Field, i.Why)
@@ -63,7 +120,7 @@ func (c *container) update(name string, r *specs.LinuxResources) error {
 	if len(limits.Devices) > 0 {
 		c.runtime.advise("/devices: ignored: the rules of a container stay as they are")
 	}
-	return pair.Update(mount, limits)
+	return limits, nil
 }
 
 // completeSwap adds the memory limit that the container has to a wish for a

@@ -31,37 +31,43 @@ const (
 // adding one means adding a line, and thinking about it. Only `.` may import
 // libcontainer, nobody may import `.`.
 var rooms = map[string][]string{
-	".": {"early", "libcontainer", "libcontainer/bundle", "libcontainer/features", "libcontainer/program", "libcontainer/stage", "libcontainer/template"},
+	".": {"early", "libcontainer", "libcontainer/bundle", "libcontainer/features", "libcontainer/isolator", "libcontainer/isolator/cpu",
+		"libcontainer/isolator/memory", "libcontainer/plan", "libcontainer/program", "libcontainer/stage", "libcontainer/template"},
 	// So that they are initialised before it.
-	"early": {"libcontainer", "libcontainer/program", "libcontainer/stage"},
+	"early": {"libcontainer", "libcontainer/isolator", "libcontainer/isolator/cpu", "libcontainer/isolator/memory", "libcontainer/plan",
+		"libcontainer/program", "libcontainer/stage"},
 
 	"libcontainer": {
 		"libcontainer/bundle", "libcontainer/cgroup2", "libcontainer/cgroup2/devices", "libcontainer/compile",
 		"libcontainer/internal/kernel", "libcontainer/internal/netlink", "libcontainer/internal/signals", "libcontainer/internal/sys",
-		"libcontainer/launch", "libcontainer/plan", "libcontainer/program", "libcontainer/resctrl", "libcontainer/seccomp",
-		"libcontainer/stage", "libcontainer/store",
+		"libcontainer/isolator", "libcontainer/launch", "libcontainer/plan", "libcontainer/program", "libcontainer/resctrl",
+		"libcontainer/seccomp", "libcontainer/stage", "libcontainer/store",
 	},
-	"libcontainer/bundle":            {"libcontainer/plan"},
-	"libcontainer/cgroup2":           {"libcontainer/cgroup2/devices", "libcontainer/internal/sys"},
-	"libcontainer/cgroup2/devices":   {},
-	"libcontainer/compile":           {"libcontainer/plan", "libcontainer/program"},
-	"libcontainer/features":          {"libcontainer/plan", "libcontainer/seccomp"},
-	"libcontainer/launch":            {"libcontainer/cgroup2", "libcontainer/internal/sys", "libcontainer/program", "libcontainer/stage"},
-	"libcontainer/plan":              {},
-	"libcontainer/program":           {},
-	"libcontainer/resctrl":           {"libcontainer/internal/sys"},
-	"libcontainer/seccomp":           {},
-	"libcontainer/stage":             {"libcontainer/program"},
-	"libcontainer/store":             {"libcontainer/internal/sys"},
-	"libcontainer/template":          {},
-	"libcontainer/internal/kernel":   {"libcontainer/internal/sys"},
-	"libcontainer/internal/netlink":  {"libcontainer/internal/sys"},
-	"libcontainer/internal/signals":  {},
-	"libcontainer/internal/sys":      {},
-	"libcontainer/internal/testutil": {},
-	"tests":                          {},
-	"tests/bench":                    {},
-	"tests/cmd/rig":                  {},
+	"libcontainer/bundle":               {"libcontainer/plan"},
+	"libcontainer/cgroup2":              {"libcontainer/cgroup2/devices", "libcontainer/internal/sys"},
+	"libcontainer/cgroup2/devices":      {},
+	"libcontainer/compile":              {"libcontainer/plan", "libcontainer/program"},
+	"libcontainer/features":             {"libcontainer/plan", "libcontainer/seccomp"},
+	"libcontainer/isolator":             {"libcontainer/plan"},
+	"libcontainer/isolator/conformance": {"libcontainer/isolator"},
+	"libcontainer/isolator/cpu":         {"libcontainer/isolator", "libcontainer/plan"},
+	"libcontainer/isolator/memory":      {"libcontainer/cgroup2", "libcontainer/isolator", "libcontainer/plan"},
+	"libcontainer/launch":               {"libcontainer/cgroup2", "libcontainer/internal/sys", "libcontainer/program", "libcontainer/stage"},
+	"libcontainer/plan":                 {},
+	"libcontainer/program":              {},
+	"libcontainer/resctrl":              {"libcontainer/internal/sys"},
+	"libcontainer/seccomp":              {},
+	"libcontainer/stage":                {"libcontainer/program"},
+	"libcontainer/store":                {"libcontainer/internal/sys"},
+	"libcontainer/template":             {},
+	"libcontainer/internal/kernel":      {"libcontainer/internal/sys"},
+	"libcontainer/internal/netlink":     {"libcontainer/internal/sys"},
+	"libcontainer/internal/signals":     {},
+	"libcontainer/internal/sys":         {},
+	"libcontainer/internal/testutil":    {},
+	"tests":                             {},
+	"tests/bench":                       {},
+	"tests/cmd/rig":                     {},
 }
 
 // heavy are packages whose initialisation or mere presence costs every
@@ -123,13 +129,39 @@ func TestTableHasNoDeadLines(t *testing.T) {
 	}
 }
 
-func TestOnlyTestsImportTestutil(t *testing.T) {
+// forTests are packages that only tests may import.
+var forTests = []string{"libcontainer/internal/testutil", conformance}
+
+// conformance is the test that every isolator has to pass.
+const conformance = "libcontainer/isolator/conformance"
+
+func TestOnlyTestsImportWhatIsForTests(t *testing.T) {
 	for _, s := range sources(t) {
 		for _, imported := range imports(t, s) {
-			if !s.test && (strings.HasSuffix(imported, "/testutil") || imported == "testing") && s.dir != "libcontainer/internal/testutil" {
+			ours, _ := within(imported)
+			if !s.test && (slices.Contains(forTests, ours) || imported == "testing") && !slices.Contains(forTests, s.dir) {
 				t.Errorf("%s: imports %s outside of a test", s.file, imported)
 			}
 		}
+	}
+}
+
+// Each isolator has a package of its own below that of their interface.
+func TestIsolatorsConform(t *testing.T) {
+	tested := map[string]bool{}
+	for _, s := range sources(t) {
+		if path.Dir(s.dir) == path.Dir(conformance) && s.dir != conformance {
+			imported := s.test && slices.Contains(imports(t, s), module+"/"+conformance)
+			tested[s.dir] = tested[s.dir] || imported
+		}
+	}
+	for dir, conforms := range tested {
+		if !conforms {
+			t.Errorf("the isolator %s does not take %s", dir, conformance)
+		}
+	}
+	if len(tested) == 0 {
+		t.Error("found no isolators")
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/mesoc/mesoc/libcontainer/plan"
 )
 
 // AnnotationPrefix is that of the annotations that are ours. Those of others
@@ -15,6 +17,7 @@ const AnnotationPrefix = "io.mesoc."
 type Annotations struct {
 	// Supervise asks for a process that waits for the container's end.
 	Supervise bool
+	Resources plan.Resources // resources
 }
 
 // annotation is one of ours.
@@ -25,6 +28,10 @@ type annotation struct {
 	// read checks a value and keeps it. Without one the annotation is not
 	// built yet, and refused by its name.
 	read func(value string, into *Annotations) error
+	// parts says whether each part of the value has an isolator that obeys it,
+	// for values that several share.
+	parts func(*Annotations, *Policy) error
+	live  bool // can change while the container lives
 }
 
 // annotationTable has all of them: whoever builds one gives its line a reader,
@@ -34,7 +41,7 @@ var annotationTable = [...]annotation{
 	{name: "share-cgroups"},
 	{name: "sandbox"},
 	{name: "supervise", read: func(value string, into *Annotations) error { return readBool(value, &into.Supervise) }},
-	{name: "resources", isolators: []string{"cgroups/cpu", "cgroups/mem", "cgroups/all"}},
+	{name: "resources", isolators: []string{"cgroups/cpu", "cgroups/mem", "cgroups/all"}, read: readResources, parts: resourcesObeyed, live: true},
 	{name: "disk.limit", isolators: []string{"disk/du", "disk/xfs"}},
 	{name: "volumes", isolators: []string{"filesystem/shared"}},
 	{name: "networks", isolators: []string{"network/cni"}},
@@ -81,6 +88,26 @@ func (p *Policy) ReadAnnotations(bundles, callers map[string]string) (merged map
 		return nil, Annotations{}, &ValidationError{Path: "annotations", Problems: c.problems}
 	}
 	return merged, read, nil
+}
+
+// ReadUpdate reads annotations that are to change while the container lives.
+// The error is a *ValidationError.
+func (p *Policy) ReadUpdate(annotations map[string]string) (Annotations, error) {
+	var read Annotations
+	c := checker{}
+	for _, key := range sortedKeys(annotations) {
+		name, ours := strings.CutPrefix(key, AnnotationPrefix)
+		live := func(a annotation) bool { return a.live && a.name == name }
+		if !ours || !slices.ContainsFunc(annotationTable[:], live) {
+			c.bad(at("/annotations", key), nil, "cannot change while the container lives")
+		} else if err := readAnnotation(name, annotations[key], &read, p); err != nil {
+			c.bad(at("/annotations", key), annotations[key], err.Error())
+		}
+	}
+	if len(c.problems) > 0 {
+		return Annotations{}, &ValidationError{Path: "annotations", Problems: c.problems}
+	}
+	return read, nil
 }
 
 // Problems are those that a bundle has because of the policy alone.
@@ -164,14 +191,23 @@ func (a *annotation) obey(value string, into *Annotations, p *Policy) error {
 		return errors.New(ruleNotYet)
 	case a.read == nil:
 		return errors.New(ruleNotYet + " (needs the isolator " + strings.Join(a.isolators, ", ") + ")")
-	case p != nil && !p.enables(a.isolators):
-		return errors.New("no isolator that is enabled obeys it [set isolation to " + strings.Join(a.isolators, " or ") + "]")
+	case p != nil && !p.enables(a.isolators...):
+		return notObeyed("it", a.isolators...)
 	}
-	return a.read(value, into)
+	err := a.read(value, into)
+	if err == nil && p != nil && a.parts != nil {
+		err = a.parts(into, p)
+	}
+	return err
+}
+
+// notObeyed is the error of a wish that nobody would hear.
+func notObeyed(what string, isolators ...string) error {
+	return errors.New("no isolator that is enabled obeys " + what + " [set isolation to " + strings.Join(isolators, " or ") + "]")
 }
 
 // enables says whether one of the isolators is enabled, or none is needed.
-func (p *Policy) enables(isolators []string) bool {
+func (p *Policy) enables(isolators ...string) bool {
 	for name := range strings.SplitSeq(p.Isolation, ",") {
 		if slices.Contains(isolators, name) {
 			return true

@@ -90,6 +90,13 @@ func Translate(r *specs.LinuxResources) (Limits, error) {
 	return t.limits, nil
 }
 
+// Add appends a value for a file. Field says who asks for it.
+func (l *Limits) Add(file, value, field string) {
+	l.Settings = append(l.Settings, Setting{
+		File: file, Value: value, Controller: controllerOf(file), Field: field, Optional: value == noLimit,
+	})
+}
+
 // OfMemory says whether there are limits of memory.
 func (l Limits) OfMemory() bool {
 	for _, s := range l.Settings {

@@ -30,6 +30,7 @@ const (
 	keyCgroupMount         = "cgroup_mount"
 	keyCgroupMade          = "cgroup_made"
 	keyResctrl             = "resctrl"
+	keyIsolation           = "isolation"
 	keySupervisorCgroup    = "supervisor_cgroup"
 	keySupervisorPid       = "supervisor_pid"
 	keySupervisorStartTime = "supervisor_start_time"
@@ -77,6 +78,7 @@ func encode(r *Record) ([]byte, error) {
 	w.string(keyCgroupMount, r.CgroupMount)
 	w.bool(keyCgroupMade, r.CgroupMade)
 	w.strings(keyResctrl, r.Resctrl)
+	w.strings(keyIsolation, r.Isolation)
 	w.string(keySupervisorCgroup, r.SupervisorCgroup)
 	w.number(keySupervisorPid, uint64(r.SupervisorPid))
 	w.number(keySupervisorStartTime, r.SupervisorStartTime)
@@ -165,6 +167,8 @@ func (r *Record) decodeField(key string, in *jlexer.Lexer) {
 		r.CgroupMade = in.Bool()
 	case keyResctrl:
 		r.Resctrl = decodeStrings(in)
+	case keyIsolation:
+		r.Isolation = decodeStrings(in)
 	case keySupervisorCgroup:
 		r.SupervisorCgroup = in.String()
 	case keySupervisorPid:

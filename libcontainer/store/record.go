@@ -62,6 +62,10 @@ type Record struct {
 	// container, in the order in which they are removed.
 	Resctrl []string
 
+	// Isolation are the names of the isolators that the container was made
+	// with, in the order of their preparation.
+	Isolation []string
+
 	// SupervisorCgroup is where the process is that waits for the end of init,
 	// relative to CgroupMount; empty if there is to be none. SupervisorPid and
 	// SupervisorStartTime are that process; zero until it waits.
@@ -196,9 +200,14 @@ func (r *Record) checkText() error {
 			return invalid("annotations", strconv.Quote(key), "not UTF-8")
 		}
 	}
-	for _, step := range r.GateSteps {
-		if !utf8.ValidString(step) {
-			return invalid("gate_steps", strconv.Quote(step), "not UTF-8")
+	for _, list := range []struct {
+		name   string
+		values []string
+	}{{"gate_steps", r.GateSteps}, {"isolation", r.Isolation}} {
+		for _, value := range list.values {
+			if !utf8.ValidString(value) {
+				return invalid(list.name, strconv.Quote(value), "not UTF-8")
+			}
 		}
 	}
 	for _, dir := range r.Resctrl {

@@ -45,6 +45,7 @@ func full(id string) Record {
 		CgroupMount:      "/sys/fs/cgroup",
 		CgroupMade:       true,
 		Resctrl:          []string{"/sys/fs/resctrl/mon_groups/" + id},
+		Isolation:        []string{"cgroups/cpu", "disk/xfs"},
 		SupervisorCgroup: "mesos/@supervisors", SupervisorPid: 4710, SupervisorStartTime: 987654320,
 		Annotations: map[string]string{"b": "2", "a": "", "ü\t": "\\\"\x7f\u2028"},
 		Hooks:       json.RawMessage(`{"prestart": [{"path":"/bin/true"}]}`),

@@ -172,7 +172,7 @@ resources() {
 		rt update "$flag" "$ID"
 		fails "update container $ID: "
 	done
-	for flag in --l3-cache-schema=x --mem-bw-schema=x --annotation=a=b; do
+	for flag in --l3-cache-schema=x --mem-bw-schema=x; do
 		rt update "$flag" "$ID"
 		fails "${flag%%=*}: not supported yet"
 	done
