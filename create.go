@@ -42,10 +42,10 @@ var createOptions = []option{
 	{name: "no-new-keyring", kind: boolean, usage: "keep the caller's session keyring"},
 	{name: "preserve-fds", kind: number, meta: "N", usage: "hand on N more descriptors (stdio + $LISTEN_FDS + N in total)"},
 	{name: "annotation", meta: "KEY=VALUE", repeats: true, usage: "add an annotation to the bundle's (repeats)"},
+	{name: "parent", meta: "ID", annotation: "parent", usage: "nest it in this container, which must be running"},
+	{name: "share-cgroups", kind: boolean, annotation: "share-cgroups", usage: "limit it with its parent, not on its own"},
 	{name: "supervise", kind: boolean, annotation: "supervise", usage: "leave a small process as the container's parent, which records how it ends"},
 
-	{name: "parent", annotation: "parent", unbuilt: true},
-	{name: "share-cgroups", kind: boolean, annotation: "share-cgroups", unbuilt: true},
 	{name: "sandbox", annotation: "sandbox", unbuilt: true},
 	{name: "disk-limit", annotation: "disk.limit", unbuilt: true},
 	{name: "network", repeats: true, annotation: "networks", unbuilt: true},

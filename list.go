@@ -10,8 +10,6 @@ import (
 	"syscall"
 	"text/tabwriter"
 	"time"
-
-	"github.com/mesoc/mesoc/libcontainer"
 )
 
 var listCommand = command{
@@ -22,7 +20,7 @@ be read is told of on stderr, and the others are listed.`,
 	options: [][]option{{
 		{name: "format", alias: "f", meta: "FORMAT", usage: "table or json (default: table)"},
 		{name: "quiet", alias: "q", kind: boolean, usage: "print ids only"},
-		{name: "tree", kind: boolean, unbuilt: true},
+		{name: "tree", kind: boolean, usage: "draw nested containers below their parents; in JSON, put them into their parents' children"},
 	}},
 	run: list,
 }
@@ -31,9 +29,6 @@ func list(c *call) error {
 	format, given := c.flags.last("format")
 	if given && format != "table" && format != "json" {
 		return fmt.Errorf("list containers: invalid format option %q (table and json are known)", format)
-	}
-	if err := c.refuseUnbuilt(); err != nil {
-		return err
 	}
 	root := c.settings.text(setRoot)
 	if _, named := c.globals.last("root"); named {
@@ -55,25 +50,28 @@ func list(c *call) error {
 			containers[i].Owner = owner(filepath.Join(root, containers[i].ID))
 		}
 	}
+	nodes := plainly(containers)
+	if c.flags.is("tree") {
+		nodes = forest(containers)
+	}
 	switch {
 	case c.flags.is("quiet"):
-		for i := range containers {
-			fmt.Fprintln(c.stdout, containers[i].ID)
+		for _, l := range drawn(nodes) {
+			fmt.Fprintln(c.stdout, l.branch+l.ID)
 		}
 		return nil
 	case format == "json":
-		return json.NewEncoder(c.stdout).Encode(containers)
+		return json.NewEncoder(c.stdout).Encode(nodes)
 	}
-	return c.table(containers)
+	return c.table(drawn(nodes))
 }
 
-func (c *call) table(containers []libcontainer.State) error {
+func (c *call) table(lines []line) error {
 	w := tabwriter.NewWriter(c.stdout, 12, 1, 3, ' ', 0)
 	fmt.Fprint(w, "ID\tPID\tSTATUS\tBUNDLE\tCREATED\tOWNER\n")
-	for i := range containers {
-		s := &containers[i]
-		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\n",
-			s.ID, s.Pid, s.Status, s.Bundle, s.Created.Format(time.RFC3339Nano), s.Owner)
+	for _, s := range lines {
+		fmt.Fprintf(w, "%s%s\t%d\t%s\t%s\t%s\t%s\n",
+			s.branch, s.ID, s.Pid, s.Status, s.Bundle, s.Created.Format(time.RFC3339Nano), s.Owner)
 	}
 	return w.Flush()
 }

@@ -79,7 +79,19 @@ func appendAnnotations(b []byte, annotations map[string]string) []byte {
 func appendExtension(b []byte, e *libcontainer.Extension) []byte {
 	empty := len(b) + 1
 	b = append(b, '{')
+	if e.Parent != "" {
+		b = appendString(append(b, "\n    \"parent\": "...), e.Parent)
+	}
+	if len(e.Children) > 0 {
+		if len(b) > empty {
+			b = append(b, ',')
+		}
+		b = appendList(append(b, "\n    \"children\": "...), e.Children)
+	}
 	if len(e.Isolation) > 0 {
+		if len(b) > empty {
+			b = append(b, ',')
+		}
 		b = appendList(append(b, "\n    \"isolation\": "...), e.Isolation)
 	}
 	if e.Cgroup != nil {

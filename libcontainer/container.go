@@ -135,10 +135,14 @@ const endWait = 10 * time.Second
 const exitWait = time.Second
 
 // destroy ends all that runs of the container and removes all that was made
-// for it: the one undo, for a create that failed, for delete, for run. What is
-// not there any more is no error. The record goes last, so that what is left
-// can be destroyed again; as long as something runs, it stays.
+// for it, and before that the containers that are nested in it: the one undo,
+// for a create that failed, for delete, for run. What is not there any more is
+// no error. The record goes last, so that what is left can be destroyed again;
+// as long as something runs, it stays.
 func (c *container) destroy() error {
+	if err := c.destroyChildren(); err != nil {
+		return err
+	}
 	if err := c.endProcesses(); err != nil {
 		return err
 	}
@@ -158,6 +162,9 @@ func (c *container) destroy() error {
 		if err := c.locked.Save(c.record); err != nil {
 			c.runtime.warn("%v", err)
 		}
+	}
+	if err := c.keepEnd(); err != nil {
+		return err
 	}
 	return c.locked.Remove()
 }
@@ -183,6 +190,7 @@ func (c *container) endProcesses() error {
 		return c.endWithoutPidfd(deadline, err)
 	}
 	defer sys.Close(fd)
+	defer c.seeEnd(fd, c.livesAsChild(fd))
 	// init may have been moved to another cgroup.
 	signalErr := sys.PidfdSignal(fd, unix.SIGKILL)
 	if err := c.removeCgroup(deadline); err != nil {
@@ -235,6 +243,8 @@ func (c *container) removeCgroup(deadline time.Time) error {
 	return cgroup2.Remove(cgroup2.Mount{Path: c.record.CgroupMount}, c.record.Cgroup, cgroup2.Removal{
 		Leaf:          c.record.CgroupLeaf,
 		KeepContainer: !c.record.CgroupMade,
+		Nested:        c.record.Parent != "",
+		Nests:         len(c.record.Children) > 0,
 		Deadline:      deadline,
 	})
 }

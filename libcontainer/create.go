@@ -28,6 +28,7 @@ type creation struct {
 	options CreateOptions
 	spec    *specs.Spec
 	wishes  bundle.Annotations // of the bundle and of the caller
+	parent  *parent            // nil for a container that is nested in none
 	plan    *plan.Plan
 	inside  []byte // the plan.Inside, encoded
 	init    *compile.Init
@@ -64,9 +65,13 @@ func (r *Runtime) create(ctx context.Context, o *CreateOptions, gate plan.Gate, 
 	if err != nil {
 		return c, err
 	}
+	if err := c.parent.adopt(s, o.ID); err != nil {
+		return c, fmt.Errorf("create container %s: %w", o.ID, err)
+	}
 	if c.locked, err = s.Create(o.ID, c.record); err != nil {
 		return c, err
 	}
+	c.parent.close()
 	if err := c.make(ctx, gate); err != nil {
 		if c.child != nil {
 			c.child.Kill()
@@ -82,6 +87,7 @@ func (c *creation) close() {
 		return
 	}
 	c.inputs.close()
+	c.parent.close()
 	if c.console >= 0 {
 		sys.Close(c.console)
 	}
@@ -280,17 +286,17 @@ func (c *creation) answer(event launch.Event) error {
 		}
 	case missing >= 0 && missing < len(c.init.Missing) && event.FD >= 0:
 		m := c.init.Missing[missing]
-		var own owner
-		if c.plan.UserMapped {
-			own = rootOwner(c.spec.Linux.UIDMappings, c.spec.Linux.GIDMappings)
+		own, err := c.rootOwner()
+		if err != nil {
+			return err
 		}
 		if err := makeInRoot(event.FD, m.Path, m.File, own); err != nil {
 			return err
 		}
 	case event.Code == compile.ToldBelow && event.FD >= 0:
 		var err error
-		if c.below, err = unix.FcntlInt(uintptr(event.FD), unix.F_DUPFD_CLOEXEC, 0); err != nil {
-			return fmt.Errorf("keep a directory open: %w", err)
+		if c.below, err = duplicate(event.FD); err != nil {
+			return err
 		}
 	case copied >= 0 && copied < len(c.plan.Mounts) && event.FD >= 0:
 		err := c.copyUp(&c.plan.Mounts[copied], c.below, event.FD)

@@ -45,7 +45,10 @@ func (c *creation) decide(gate plan.Gate) error {
 		c.runtime.advise("%s", w)
 	}
 	c.spec, c.hooks = b.Spec, b.Spec.Hooks
-	if c.mount, err = cgroup2.FindMount(); err != nil {
+	if err := c.openParent(); err != nil {
+		return err
+	}
+	if c.mount, err = c.findMount(); err != nil {
 		return err
 	}
 	var resources *specs.LinuxResources
@@ -57,6 +60,9 @@ func (c *creation) decide(gate plan.Gate) error {
 	}
 	for _, i := range c.limits.Ignored {
 		c.runtime.advise("%s: ignored: %s", i.Field, i.Why)
+	}
+	if err := c.limitWithParent(); err != nil {
+		return err
 	}
 	if c.filter, err = devices.Compile(append(c.limits.Devices, devices.Defaults(devicePaths(c.spec)...)...)); err != nil {
 		return err
@@ -103,6 +109,7 @@ func (c *creation) describe(b *bundle.Bundle) error {
 		CgroupLeaf:  c.runtime.CgroupsLeaf,
 		CgroupMount: c.mount.Path,
 		Isolation:   isolation,
+		Parent:      c.wishes.Parent, ShareCgroups: c.sharesCgroups(),
 		Annotations: c.record.Annotations,
 		HasProcess:  b.Spec.Process != nil,
 		Owner:       uint32(os.Geteuid()),
@@ -126,6 +133,9 @@ func (c *creation) describe(b *bundle.Bundle) error {
 
 // cgroupPath is the container's cgroup, relative to the cgroup2 mount.
 func (c *creation) cgroupPath() string {
+	if c.parent != nil {
+		return c.parent.nested(c.options.ID)
+	}
 	if l := c.spec.Linux; l != nil && l.CgroupsPath != "" {
 		return strings.TrimPrefix(path.Clean("/"+l.CgroupsPath), "/")
 	}
@@ -147,6 +157,9 @@ func (c *creation) planInit(b *bundle.Bundle, gate plan.Gate, handed activation)
 		Held:        heldCapabilities(),
 	}
 	var err error
+	if o.Inherited, err = c.inherit(); err != nil {
+		return err
+	}
 	if o.Seccomp, err = c.compileFilter(); err != nil {
 		return err
 	}
@@ -167,7 +180,7 @@ func (c *creation) planInit(b *bundle.Bundle, gate plan.Gate, handed activation)
 		p.Mounts = append(p.Mounts, notifyMount(c.path(notifyName)))
 	}
 	if p.Process != nil {
-		if err := setHome(p.Process, func() ([]byte, error) { return passwdOf(p) }); err != nil {
+		if err := setHome(p.Process, func() ([]byte, error) { return c.passwd(p) }); err != nil {
 			return err
 		}
 		restoreNofile(p.Process)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
+	"strings"
 
 	"github.com/mesoc/mesoc/libcontainer/cgroup2"
 	"github.com/mesoc/mesoc/libcontainer/store"
@@ -30,6 +32,13 @@ func (r *Runtime) Delete(_ context.Context, id string, o DeleteOptions) error {
 		return err
 	}
 	if !o.Force {
+		children, err := r.childrenOf(&c.record)
+		if err != nil {
+			return err
+		}
+		if len(children) > 0 {
+			return fmt.Errorf("cannot delete container %s that has nested containers: %s [--force destroys them first]", id, strings.Join(children, ", "))
+		}
 		status, err := r.status(&c.record)
 		if err != nil {
 			return err
@@ -45,10 +54,21 @@ func (r *Runtime) Delete(_ context.Context, id string, o DeleteOptions) error {
 }
 
 // assume takes a container whose record cannot be read for one that has what
-// every container has: its cgroup where the settings say. A record of which
-// only the hooks are unreadable stands.
+// every container has: its cgroup where the settings say, or in that of the
+// container whose child it is. A record of which only the hooks are unreadable
+// stands.
 func (c *container) assume(id string) error {
 	if c.record.ID != "" {
+		return nil
+	}
+	var nested bool
+	c.runtime.eachRecord(func(other *store.Record) {
+		if slices.Contains(other.Children, id) && hasCgroupIn(other, id) {
+			above := container{runtime: c.runtime, record: *other}
+			c.record, nested = above.assumeChild(id), true
+		}
+	})
+	if nested {
 		return nil
 	}
 	mount, err := cgroup2.FindMount()
@@ -61,6 +81,7 @@ func (c *container) assume(id string) error {
 		CgroupLeaf:  c.runtime.CgroupsLeaf,
 		CgroupMount: mount.Path,
 		CgroupMade:  true,
+		Children:    c.runtime.claimants(id),
 	}
 	return nil
 }

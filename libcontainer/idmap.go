@@ -77,7 +77,7 @@ func (c *creation) openMapping(s *specs.Mount) (int, error) {
 	uid, gid := s.UIDMappings, s.GIDMappings
 	if len(uid) == 0 {
 		if n := c.plan.Namespace(unix.CLONE_NEWUSER); n != nil && n.Path != "" {
-			return openNamespace(n)
+			return duplicate(c.inputs.fds[compile.InputNamespace(n.Type)])
 		}
 		uid, gid = c.spec.Linux.UIDMappings, c.spec.Linux.GIDMappings
 	}

@@ -44,7 +44,7 @@ func (in *inputs) close() {
 // socket. It has no effect on the host.
 func (c *creation) open() error {
 	for _, n := range c.plan.Namespaces {
-		if n.Path == "" {
+		if n.Path == "" || n.Inherited { // those are open
 			continue
 		}
 		fd, err := openNamespace(&n)
@@ -90,6 +90,15 @@ func openNamespace(n *plan.Namespace) (int, error) {
 	}
 	sys.Close(fd)
 	return -1, err
+}
+
+// duplicate returns another descriptor of the same.
+func duplicate(fd int) (int, error) {
+	other, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("keep a descriptor open: %w", err)
+	}
+	return other, nil
 }
 
 // openConsole connects to the socket that is to get the terminal. Attached

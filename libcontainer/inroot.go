@@ -108,8 +108,31 @@ func makeOne(root int, dir, name string, file bool, own owner) error {
 // owner is a user and a group of the host.
 type owner struct{ uid, gid uint32 }
 
-// rootOwner is who is root in a user namespace with these mappings.
-func rootOwner(uid, gid []specs.LinuxIDMapping) owner {
+// rootOwner is who is root in the container, for us.
+func (c *creation) rootOwner() (owner, error) {
+	switch {
+	case !c.plan.UserMapped:
+		return owner{}, nil
+	case c.plan.IsNew(unix.CLONE_NEWUSER):
+		return mappedRoot(c.spec.Linux.UIDMappings, c.spec.Linux.GIDMappings), nil
+	}
+	// Of a namespace that is joined the config need not know the mappings.
+	var own owner
+	for _, id := range [...]struct {
+		file string
+		to   *uint32
+	}{{"uid_map", &own.uid}, {"gid_map", &own.gid}} {
+		m, err := readIDMap(c.child.Pid, id.file)
+		if err != nil {
+			return own, err
+		}
+		*id.to, _ = m.host(0)
+	}
+	return own, nil
+}
+
+// mappedRoot is who is root in a user namespace with these mappings.
+func mappedRoot(uid, gid []specs.LinuxIDMapping) owner {
 	hostOf := func(maps []specs.LinuxIDMapping) uint32 {
 		for _, m := range maps {
 			if m.ContainerID == 0 {

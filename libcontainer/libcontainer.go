@@ -126,6 +126,8 @@ type State struct {
 
 // Extension is what mesoc knows of a container beyond runc's fields.
 type Extension struct {
+	Parent      string       `json:"parent,omitempty"`    // the container that it is nested in
+	Children    []string     `json:"children,omitempty"`  // those that are nested in it
 	Isolation   []string     `json:"isolation,omitempty"` // names of isolators
 	Cgroup      *CgroupPaths `json:"cgroup,omitempty"`
 	Termination *Termination `json:"termination,omitempty"`

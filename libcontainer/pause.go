@@ -37,8 +37,23 @@ func (r *Runtime) Resume(_ context.Context, id string) error {
 		if status != Paused {
 			return ErrNotPaused
 		}
+		if above := r.pausedAbove(id); above != "" {
+			return fmt.Errorf("container %s, which it is nested in, is paused [resume that]", above)
+		}
 		return cg.Thaw()
 	})
+}
+
+// pausedAbove is a container that a nested one is frozen with, if there is one.
+func (r *Runtime) pausedAbove(id string) string {
+	record, _, err := r.look(id)
+	if err != nil || record.Parent == "" {
+		return ""
+	}
+	if above, status, err := r.look(record.Parent); err == nil && status == Paused {
+		return above.ID
+	}
+	return ""
 }
 
 func (r *Runtime) changeFreezer(id, verb string, change func(Status, *cgroup2.Cgroup) error) error {

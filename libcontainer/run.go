@@ -99,7 +99,7 @@ func (c *creation) attend(o *RunOptions, tty *terminal, queue signals.Queue) (in
 	if c.plan.Process.Terminal {
 		if err := tty.attach(); err != nil {
 			c.child.Kill()
-			if deleteErr := c.runtime.deleteEnded(o.ID, c.record.Init()); deleteErr != nil {
+			if deleteErr := c.runtime.deleteEnded(&c.record); deleteErr != nil {
 				err = fmt.Errorf("%w; %w", err, deleteErr)
 			}
 			return 0, err
@@ -117,23 +117,26 @@ func (c *creation) attend(o *RunOptions, tty *terminal, queue signals.Queue) (in
 	if err != nil {
 		return 0, fmt.Errorf("wait for container %s: %w", o.ID, err)
 	}
+	end := &store.Termination{ExitCode: status.Code, Signal: int(status.Signal), Finished: time.Now()}
 	switch {
 	case o.Keep && c.record.Termination != nil: // the supervisor has recorded it
 		return code, nil
 	case o.Keep:
-		c.runtime.recordEnd(&c.record, &store.Termination{ExitCode: status.Code, Signal: int(status.Signal), Finished: time.Now()}, nil)
+		c.runtime.recordEnd(&c.record, end, nil)
 		return code, nil
 	}
-	if err := c.runtime.deleteEnded(o.ID, c.record.Init()); err != nil {
+	mergeEnd(&c.record, end, nil)
+	if err := c.runtime.deleteEnded(&c.record); err != nil {
 		return code, err
 	}
 	return code, nil
 }
 
-// deleteEnded deletes the container that we ran, unless somebody has deleted
-// it, and perhaps made another one of that name.
-func (r *Runtime) deleteEnded(id string, init sys.Process) error {
-	c, err := r.lock(id)
+// deleteEnded deletes the container that we ran, of which the record says how it
+// ended, unless somebody has deleted it, and perhaps made another one of that
+// name.
+func (r *Runtime) deleteEnded(record *store.Record) error {
+	c, err := r.lock(record.ID)
 	defer c.close()
 	if errors.Is(err, store.ErrNotExist) {
 		return nil
@@ -141,11 +144,12 @@ func (r *Runtime) deleteEnded(id string, init sys.Process) error {
 	if err != nil {
 		return err
 	}
-	if c.record.Init() != init {
+	if c.record.Init() != record.Init() {
 		return nil
 	}
+	mergeEnd(&c.record, record.Termination, record.Limitation)
 	if err := c.destroy(); err != nil {
-		return fmt.Errorf("delete container %s: %w", id, err)
+		return fmt.Errorf("delete container %s: %w", record.ID, err)
 	}
 	return nil
 }

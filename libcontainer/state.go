@@ -79,7 +79,10 @@ func (r *Runtime) stateOf(record *store.Record) (*State, error) {
 	if status != Stopped {
 		s.Pid = record.Pid
 	}
-	known := Extension{Isolation: record.Isolation}
+	known := Extension{Parent: record.Parent, Isolation: record.Isolation}
+	if known.Children, err = r.childrenOf(record); err != nil {
+		return nil, err
+	}
 	if record.Cgroup != "" {
 		known.Cgroup = &CgroupPaths{Path: record.Cgroup, Leaf: path.Join(record.Cgroup, record.CgroupLeaf)}
 	}
@@ -87,7 +90,7 @@ func (r *Runtime) stateOf(record *store.Record) (*State, error) {
 		r.completeEnd(record)
 		known.Termination = terminationOf(record)
 	}
-	if known.Isolation != nil || known.Cgroup != nil || known.Termination != nil {
+	if known.Parent != "" || known.Children != nil || known.Isolation != nil || known.Cgroup != nil || known.Termination != nil {
 		s.Mesoc = &known
 	}
 	return s, nil

@@ -47,6 +47,8 @@ func (c *container) update(ctx context.Context, o *UpdateOptions) error {
 		return ErrNotRunning
 	case status == Creating:
 		return errors.New("its create did not finish")
+	case c.record.ShareCgroups:
+		return fmt.Errorf("it shares the cgroups of container %s [update that one]", c.record.Parent)
 	case c.record.Cgroup == "":
 		return errors.New("it has no cgroup of its own")
 	}

@@ -26,7 +26,15 @@ func homeIn(passwd []byte, uid uint32) string {
 
 const passwdName = "/etc/passwd"
 
-// passwdOf reads the passwd file that a container is going to have: the
+// passwd reads the passwd file that the container is going to have.
+func (c *creation) passwd(p *plan.Plan) ([]byte, error) {
+	if n := p.Namespace(unix.CLONE_NEWNS); n != nil && n.Inherited {
+		return c.parent.passwd()
+	}
+	return passwdOf(p)
+}
+
+// passwdOf reads that of a container with a root of its own: the
 // image's or, if the config mounts one, that one.
 func passwdOf(p *plan.Plan) ([]byte, error) {
 	dir, file := p.Rootfs.Path, passwdName
@@ -45,6 +53,11 @@ func readPasswd(dir, file string) ([]byte, error) {
 		return nil, err
 	}
 	defer sys.Close(root)
+	return readPasswdBelow(root, file)
+}
+
+// readPasswdBelow is readPasswd with the directory open.
+func readPasswdBelow(root int, file string) ([]byte, error) {
 	// The image may have put anything there: a fifo would keep us, and opening
 	// a device can do harm. So it is looked at first.
 	path, err := sys.Openat2(root, file, unix.O_PATH, 0, inRoot)

@@ -24,11 +24,16 @@ func (r *Runtime) Wait(_ context.Context, id string) (*Termination, error) {
 		return nil, err
 	}
 	record, err := s.Load(id)
+	if errors.Is(err, store.ErrNotExist) && !errors.Is(err, store.ErrIncomplete) {
+		// It may have been nested in one that is there still.
+		record, err = s.Ended(id)
+	} else if err == nil {
+		if err = r.awaitEnd(&record); err != nil {
+			err = fmt.Errorf("wait for container %s: %w", id, err)
+		}
+	}
 	if err != nil {
 		return nil, err
-	}
-	if err := r.awaitEnd(&record); err != nil {
-		return nil, fmt.Errorf("wait for container %s: %w", id, err)
 	}
 	return terminationOf(&record), nil
 }

@@ -15,6 +15,8 @@ const AnnotationPrefix = "io.mesoc."
 
 // Annotations are what the annotations of ours say.
 type Annotations struct {
+	Parent       string // id of the container to be nested in; empty for none
+	ShareCgroups bool   // and to be limited with
 	// Supervise asks for a process that waits for the container's end.
 	Supervise bool
 	Resources plan.Resources // resources
@@ -37,8 +39,14 @@ type annotation struct {
 // annotationTable has all of them: whoever builds one gives its line a reader,
 // and Annotations a field. Nobody writes to it.
 var annotationTable = [...]annotation{
-	{name: "parent"},
-	{name: "share-cgroups"},
+	{name: "parent", read: func(value string, into *Annotations) error {
+		if value == "" {
+			return errors.New("must be the id of a container")
+		}
+		into.Parent = value
+		return nil
+	}},
+	{name: "share-cgroups", read: func(value string, into *Annotations) error { return readBool(value, &into.ShareCgroups) }},
 	{name: "sandbox"},
 	{name: "supervise", read: func(value string, into *Annotations) error { return readBool(value, &into.Supervise) }},
 	{name: "resources", isolators: []string{"cgroups/cpu", "cgroups/mem", "cgroups/all"}, read: readResources, parts: resourcesObeyed, live: true},

@@ -54,7 +54,8 @@ var badDocuments = []badCase{
 	one("annotation without key", "/annotations", `{"":"x"}`, `/annotations/: must have a key`),
 	one("annotation of an isolator", "/annotations", `{"io.mesoc.disk.limit":"1GB","x":"y"}`,
 		`/annotations/io.mesoc.disk.limit: "1GB": not supported yet (needs the isolator disk/du, disk/xfs)`),
-	one("annotation without an isolator", "/annotations", `{"io.mesoc.parent":"c0"}`, `/annotations/io.mesoc.parent: "c0": not supported yet`),
+	one("annotation without an isolator", "/annotations", `{"io.mesoc.sandbox":"/c0"}`, `/annotations/io.mesoc.sandbox: "/c0": not supported yet`),
+	one("annotation with a bad value", "/annotations", `{"io.mesoc.share-cgroups":"1"}`, `/annotations/io.mesoc.share-cgroups: "1": must be true or false`),
 	one("unknown annotation of ours", "/annotations", `{"io.mesoc.dsk/limit":"1GB"}`, `/annotations/io.mesoc.dsk~1limit: "1GB": no such annotation`),
 }
 

@@ -95,8 +95,16 @@ func FuzzAnnotations(f *testing.F) {
 	f.Fuzz(func(t *testing.T, key1, value1, key2, value2 string) {
 		p := Policy{Allowed: AnnotationPrefix}
 		_, _, err := p.ReadAnnotations(map[string]string{key1: value1}, map[string]string{key2: value2})
-		ours := key1 == "" || key2 == "" || strings.HasPrefix(key1, AnnotationPrefix) || strings.HasPrefix(key2, AnnotationPrefix)
-		if ours != (err != nil) {
+		for _, key := range []string{key1, key2} {
+			name, ours := strings.CutPrefix(key, AnnotationPrefix)
+			built := slices.ContainsFunc(annotationTable[:], func(a annotation) bool {
+				return a.name == name && a.read != nil && len(a.isolators) == 0
+			})
+			if (key == "" || ours && !built) && err == nil {
+				t.Errorf("%q is ignored", key)
+			}
+		}
+		if err != nil && key1 != "" && key2 != "" && !strings.HasPrefix(key1, AnnotationPrefix) && !strings.HasPrefix(key2, AnnotationPrefix) {
 			t.Errorf("%q and %q: %v", key1, key2, err)
 		}
 		var invalid *ValidationError

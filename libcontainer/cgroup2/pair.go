@@ -3,6 +3,7 @@ package cgroup2
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mesoc/mesoc/libcontainer/cgroup2/devices"
@@ -113,9 +114,22 @@ func (p *Pair) create(h chain, leaf string, need Controllers) (err error) {
 // dirMode is the mode of new cgroups.
 const dirMode = 0o755
 
-// makePath makes what is missing of path. All but the last component usually
-// exist, so the whole is tried first.
+// makeTries bounds how often a path is made anew because the last of other
+// cgroups has gone meanwhile, and the directory for all of them with it.
+const makeTries = 100
+
+// makePath makes what is missing of path.
 func (p *Pair) makePath(root int, path string) error {
+	for try := 1; ; try++ {
+		if err := p.tryPath(root, path); !errors.Is(err, unix.ENOENT) || try == makeTries {
+			return err
+		}
+	}
+}
+
+// tryPath makes what is missing of path. All but the last component usually
+// exist, so the whole is tried first.
+func (p *Pair) tryPath(root int, path string) error {
 	err := unix.Mkdirat(root, path, dirMode)
 	for end := 0; err == unix.ENOENT && end < len(path); {
 		next := strings.IndexByte(path[end+1:], '/')
@@ -129,8 +143,9 @@ func (p *Pair) makePath(root int, path string) error {
 		switch {
 		case end == len(path):
 			err = stepErr
-		case stepErr == nil:
+		case stepErr == nil && !slices.Contains(p.Made, prefix):
 			p.Made = append(p.Made, prefix)
+		case stepErr == nil:
 		case stepErr != unix.EEXIST:
 			return fmt.Errorf("make cgroup %s: %w", prefix, stepErr)
 		}

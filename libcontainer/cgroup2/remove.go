@@ -15,6 +15,9 @@ type Removal struct {
 	// KeepContainer leaves the container's own cgroup, which existed before
 	// the container, and what others have made in it: only the leaf goes.
 	KeepContainer bool
+	// Nested says that the cgroup is in a directory for nested ones, which goes
+	// with the last of them, and Nests that it has had such a directory itself.
+	Nested, Nests bool
 	// Deadline is until when to wait for processes to end. Zero does not
 	// wait: the cgroups are empty, or the error is a *SurvivorsError.
 	Deadline time.Time
@@ -38,10 +41,28 @@ func Remove(m Mount, path string, r Removal) error {
 	defer sys.Close(root)
 	leaf := path + "/" + r.Leaf
 	err = removeTree(root, leaf, r.Deadline)
-	if err != nil || r.KeepContainer {
+	switch {
+	case err != nil:
+		return err
+	case r.KeepContainer && r.Nests:
+		return removeSeparator(root, path+"/"+Nested)
+	case r.KeepContainer:
+		return nil
+	}
+	if err := removeTree(root, path, r.Deadline); err != nil || !r.Nested {
 		return err
 	}
-	return removeTree(root, path, r.Deadline)
+	return removeSeparator(root, parentOf(path))
+}
+
+// removeSeparator removes the directory of nested cgroups if it is empty.
+func removeSeparator(root int, path string) error {
+	switch err := unix.Unlinkat(root, path, unix.AT_REMOVEDIR); err {
+	case nil, unix.ENOENT, unix.ENODEV, unix.EBUSY, unix.ENOTEMPTY:
+		return nil
+	default:
+		return fmt.Errorf("remove cgroup %s: %w", path, err)
+	}
 }
 
 // removeTree removes the cgroup at path and those below it. Mostly there are

@@ -261,8 +261,9 @@ func (w *writer) openTarget(m *plan.Mount, source, target program.Cell) {
 
 // cgroupMount shows the container its cgroups. In a cgroup namespace that is
 // a new mount of cgroup2, whose root is the leaf; where that is refused, the
-// leaf itself is bound. In the runtime's own cgroup namespace a new mount
-// would set the options of the host's anew, so the host's tree is bound.
+// leaf itself is bound, as it is in the parent's cgroup namespace, whose root is
+// the parent's leaf. In the runtime's own cgroup namespace a new mount would set
+// the options of the host's anew, so the host's tree is bound.
 func (w *writer) cgroupMount(m *plan.Mount) {
 	const flagMask = unix.MS_RDONLY | unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_RELATIME | unix.MS_NOATIME | unix.MS_NODIRATIME
 	cg := &w.plan.Cgroup
@@ -270,8 +271,11 @@ func (w *writer) cgroupMount(m *plan.Mount) {
 	target := w.fdcell("target")
 	w.openDir(m.Destination, resolveFor(m.Destination), target, nil)
 	done := w.Label()
-	if w.plan.Namespace(unix.CLONE_NEWCGROUP) != nil {
+	ns := w.plan.Namespace(unix.CLONE_NEWCGROUP)
+	if ns != nil {
 		source = path.Join(cg.Mount, cg.Path, cg.Leaf)
+	}
+	if ns != nil && !ns.Inherited {
 		w.Call("enter "+m.Destination+" in the root", unix.SYS_FCHDIR, target.Arg())
 		w.mountCall("mount cgroup2 on "+m.Destination, "cgroup", ".", "cgroup2", m.Flags&flagMask, "").
 			Skip(done, program.OK).Ignore(unix.EPERM, unix.EBUSY)

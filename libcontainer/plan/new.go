@@ -25,6 +25,9 @@ type Options struct {
 	// Held are the capabilities that the runtime can hand on; the others are
 	// left out of the sets, as the spec wants (config, process.capabilities).
 	Held uint64
+	// Inherited are the namespaces of the container that this one is nested in.
+	// Those of a kind that the spec lists are not.
+	Inherited []Namespace
 	// Seccomp is the compiled filter of the spec, if it has one.
 	Seccomp *Seccomp
 }
@@ -55,6 +58,8 @@ func New(spec *specs.Spec, o Options) (*Plan, error) {
 	if spec.Linux != nil {
 		p.linux(spec.Linux)
 	}
+	p.Namespaces = append(p.Namespaces, o.Inherited...)
+	p.UserMapped = p.Namespace(unix.CLONE_NEWUSER) != nil
 	if err := p.mounts(spec.Mounts, o.Bundle); err != nil {
 		return nil, err
 	}
@@ -73,7 +78,6 @@ func (p *Plan) linux(l *specs.Linux) {
 		kind, _ := NamespaceByName(string(n.Type))
 		p.Namespaces = append(p.Namespaces, Namespace{Flag: int(kind.Flag), Type: kind.Type, Path: n.Path})
 	}
-	p.UserMapped = p.Namespace(unix.CLONE_NEWUSER) != nil
 	for _, clock := range clockNames { // in a fixed order
 		if t, ok := l.TimeOffsets[clock]; ok {
 			p.TimeOffsets = append(p.TimeOffsets, TimeOffset{Clock: clock, Secs: t.Secs, Nanos: t.Nanosecs})

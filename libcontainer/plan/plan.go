@@ -56,6 +56,9 @@ type Namespace struct {
 	Flag int    // CLONE_NEW*
 	Type string // "network", as the spec names it
 	Path string // joined if not empty, else new
+	// Inherited says that it is the parent's, and joined for that: Path says
+	// where it is, for people.
+	Inherited bool
 }
 
 // Namespace of that kind, or nil if the container has the runtime's own.

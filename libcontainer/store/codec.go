@@ -29,6 +29,9 @@ const (
 	keyCgroupLeaf          = "cgroup_leaf"
 	keyCgroupMount         = "cgroup_mount"
 	keyCgroupMade          = "cgroup_made"
+	keyParent              = "parent"
+	keyChildren            = "children"
+	keyShareCgroups        = "share_cgroups"
 	keyResctrl             = "resctrl"
 	keyIsolation           = "isolation"
 	keySupervisorCgroup    = "supervisor_cgroup"
@@ -77,6 +80,9 @@ func encode(r *Record) ([]byte, error) {
 	w.string(keyCgroupLeaf, r.CgroupLeaf)
 	w.string(keyCgroupMount, r.CgroupMount)
 	w.bool(keyCgroupMade, r.CgroupMade)
+	w.string(keyParent, r.Parent)
+	w.strings(keyChildren, r.Children)
+	w.bool(keyShareCgroups, r.ShareCgroups)
 	w.strings(keyResctrl, r.Resctrl)
 	w.strings(keyIsolation, r.Isolation)
 	w.string(keySupervisorCgroup, r.SupervisorCgroup)
@@ -165,6 +171,12 @@ func (r *Record) decodeField(key string, in *jlexer.Lexer) {
 		r.CgroupMount = in.String()
 	case keyCgroupMade:
 		r.CgroupMade = in.Bool()
+	case keyParent:
+		r.Parent = in.String()
+	case keyChildren:
+		r.Children = decodeStrings(in)
+	case keyShareCgroups:
+		r.ShareCgroups = in.Bool()
 	case keyResctrl:
 		r.Resctrl = decodeStrings(in)
 	case keyIsolation:

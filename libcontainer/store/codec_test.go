@@ -113,7 +113,7 @@ func TestGolden(t *testing.T) {
 		`"rootfs":"/bundles/c/rootfs","created":"2026-08-30T12:34:56.123456789Z","pid":4711,` +
 		`"pid_start_time":987654321,"init_name":"mesoc: ) \"init\"\u000a",` +
 		`"boot_id":"c0ffee00-0000-4000-8000-000000000001","cgroup":"mesos/c","cgroup_leaf":"leaf",` +
-		`"cgroup_mount":"/sys/fs/cgroup","cgroup_made":true,"resctrl":["/sys/fs/resctrl/mon_groups/c"],"isolation":["cgroups/cpu","disk/xfs"],` +
+		`"cgroup_mount":"/sys/fs/cgroup","cgroup_made":true,"parent":"p","children":["c1","c2"],"share_cgroups":true,"resctrl":["/sys/fs/resctrl/mon_groups/c"],"isolation":["cgroups/cpu","disk/xfs"],` +
 		`"supervisor_cgroup":"mesos/@supervisors","supervisor_pid":4710,"supervisor_start_time":987654320,"has_process":true,"rootless":true,` +
 		`"owner":4294967295,"gate_steps":["wait for start","","execve /bin/sh"],` +
 		`"hooks":{"prestart": [{"path":"/bin/true"}]},` +
@@ -150,6 +150,9 @@ func TestRecordsThatAreRefused(t *testing.T) {
 		want   string
 	}{
 		{"id", func(r *Record) { r.ID = "a/b" }, "invalid container ID format"},
+		{"parent", func(r *Record) { r.Parent = "a/b" }, `parent "a/b": not the id of another container`},
+		{"its own parent", func(r *Record) { r.Parent = "c" }, `parent "c": not the id of another container`},
+		{"child", func(r *Record) { r.Children = []string{"a", ".."} }, `children "..": not an id`},
 		{"status", func(r *Record) { r.Status = "" }, `status "": unknown`},
 		{"pid", func(r *Record) { r.Pid = -1 }, "pid -1: no process has it"},
 		{"supervisor", func(r *Record) { r.SupervisorPid = -1 }, "supervisor_pid -1: no process has it"},

@@ -26,7 +26,7 @@ func (l *Locked) write(data []byte) error {
 
 // load reads the record in the container's directory dir.
 func (s *Store) load(dir int, id string) (Record, error) {
-	data, err := readRecord(dir)
+	data, err := readRecord(dir, recordName)
 	if errors.Is(err, unix.ENOENT) {
 		return Record{}, s.missing(dir, id)
 	}
@@ -54,8 +54,8 @@ func (s *Store) missing(dir int, id string) error {
 
 // readRecord reads the record's bytes. What stands at its name may be anything:
 // a symlink is not followed, and a FIFO does not block.
-func readRecord(dir int) ([]byte, error) {
-	fd, err := sys.Openat(dir, recordName, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+func readRecord(dir int, name string) ([]byte, error) {
+	fd, err := sys.Openat(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	if err != nil {
 		return nil, bare(err)
 	}

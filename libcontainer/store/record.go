@@ -58,6 +58,15 @@ type Record struct {
 	Cgroup, CgroupLeaf, CgroupMount string
 	// CgroupMade says that mesoc made the directory Cgroup, and so removes it.
 	CgroupMade bool
+	// Parent is the id of the container that it is nested in; empty for none.
+	Parent string
+	// Children are the ids that containers nested in it had when they were
+	// made: those that are still there, and may be others' by now, name it as
+	// their parent.
+	Children []string
+	// ShareCgroups says that no controller is enabled for its cgroups: it is
+	// limited with its parent.
+	ShareCgroups bool
 	// Resctrl are the directories of resctrl that create makes for the
 	// container, in the order in which they are removed.
 	Resctrl []string
@@ -116,6 +125,14 @@ const maxPid = 4 << 20
 func (r *Record) check() error {
 	if err := ValidID(r.ID); err != nil {
 		return err
+	}
+	for _, id := range r.Children {
+		if err := ValidID(id); err != nil {
+			return invalid("children", strconv.Quote(id), "not an id")
+		}
+	}
+	if r.Parent != "" && (r.Parent == r.ID || ValidID(r.Parent) != nil) {
+		return invalid("parent", strconv.Quote(r.Parent), "not the id of another container")
 	}
 	switch r.Status {
 	case Creating, Created, Running, Stopped:
