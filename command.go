@@ -38,7 +38,7 @@ const manyArguments = 1<<31 - 1
 func commands() []*command {
 	return append([]*command{
 		&createCommand, &startCommand, &runCommand, &execCommand, &stateCommand, &listCommand,
-		&psCommand, &pauseCommand, &resumeCommand, &killCommand, &deleteCommand, &waitCommand, &recoverCommand,
+		&psCommand, &pauseCommand, &resumeCommand, &killCommand, &deleteCommand, &waitCommand, &watchCommand, &recoverCommand,
 		&updateCommand, &eventsCommand, &statsCommand, &specCommand, &validateCommand, &checkCommand, &featuresCommand,
 	}, unbuiltCommands()...)
 }

@@ -19,6 +19,7 @@ var latecomers = map[string]string{
 	"io/fs":                      "ps",
 	"math":                       "update and events",
 	"os/user":                    "list",
+	"sync":                       "watch",
 	"syscall":                    "list",
 	"text/tabwriter":             "list",
 	"github.com/urfave/cli/v2":   "help and mistakes",

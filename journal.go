@@ -19,6 +19,7 @@ type journal struct {
 	stderr   io.Writer
 	json     bool
 	debug    bool
+	atOnce   bool // warnings are written when they come: the call has no end
 	warnings []string
 }
 
@@ -101,7 +102,7 @@ func (j *journal) trace(format string, args ...any) {
 // log has more than one record anyway, it is written at once.
 func (j *journal) warn(format string, args ...any) {
 	message := fmt.Sprintf(format, args...)
-	if j.debug {
+	if j.debug || j.atOnce {
 		j.writeWarning(message)
 		return
 	}

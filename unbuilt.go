@@ -7,7 +7,7 @@ import "fmt"
 // gets an error.
 func unbuiltCommands() []*command {
 	names := []string{
-		"checkpoint", "restore", "watch",
+		"checkpoint", "restore",
 	}
 	unbuilt := make([]*command, len(names))
 	for i, name := range names {

@@ -150,15 +150,28 @@ func memoryLimitation(end *launch.End) *store.Limitation {
 	if events.OOM == 0 || events.OOMKill == 0 || end.Status.Signal != unix.SIGKILL && end.Status.Code != killedCode {
 		return nil
 	}
+	var limit, peak *uint64
+	if n, err := strconv.ParseUint(strings.TrimSpace(end.MemoryMax), 10, 64); err == nil { // none is "max"
+		limit = &n
+	}
+	if n, err := strconv.ParseUint(strings.TrimSpace(end.MemoryPeak), 10, 64); err == nil { // from Linux 5.19 on
+		peak = &n
+	}
+	return memoryExceeded(limit, peak, "processes killed "+strconv.FormatUint(events.OOMKill, 10))
+}
+
+// memoryExceeded is the limitation of a container whose limit was hit. Mesos'
+// message begins like this; nil is what is not known.
+func memoryExceeded(limit, peak *uint64, more string) *store.Limitation {
 	l := &store.Limitation{Reason: store.LimitationMemory, Message: "Memory limit exceeded:"}
-	if limit, err := strconv.ParseUint(strings.TrimSpace(end.MemoryMax), 10, 64); err == nil { // none is "max"
-		l.Resources.Mem = limit
-		l.Message += " limit " + inMegabytes(limit) + ","
+	if limit != nil {
+		l.Resources.Mem = *limit
+		l.Message += " limit " + inMegabytes(*limit) + ","
 	}
-	if peak, err := strconv.ParseUint(strings.TrimSpace(end.MemoryPeak), 10, 64); err == nil { // from Linux 5.19 on
-		l.Message += " peak " + inMegabytes(peak) + ","
+	if peak != nil {
+		l.Message += " peak " + inMegabytes(*peak) + ","
 	}
-	l.Message += " processes killed " + strconv.FormatUint(events.OOMKill, 10)
+	l.Message += " " + more
 	return l
 }
 

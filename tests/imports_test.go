@@ -38,7 +38,7 @@ var rooms = map[string][]string{
 		"libcontainer/program", "libcontainer/stage"},
 
 	"libcontainer": {
-		"libcontainer/bundle", "libcontainer/cgroup2", "libcontainer/cgroup2/devices", "libcontainer/compile",
+		"libcontainer/bundle", "libcontainer/cgroup2", "libcontainer/cgroup2/devices", "libcontainer/compile", "libcontainer/guard",
 		"libcontainer/internal/kernel", "libcontainer/internal/netlink", "libcontainer/internal/signals", "libcontainer/internal/sys",
 		"libcontainer/isolator", "libcontainer/launch", "libcontainer/plan", "libcontainer/program", "libcontainer/resctrl",
 		"libcontainer/seccomp", "libcontainer/stage", "libcontainer/store",
@@ -48,6 +48,7 @@ var rooms = map[string][]string{
 	"libcontainer/cgroup2/devices":      {},
 	"libcontainer/compile":              {"libcontainer/plan", "libcontainer/program"},
 	"libcontainer/features":             {"libcontainer/plan", "libcontainer/seccomp"},
+	"libcontainer/guard":                {},
 	"libcontainer/isolator":             {"libcontainer/plan"},
 	"libcontainer/isolator/conformance": {"libcontainer/isolator"},
 	"libcontainer/isolator/cpu":         {"libcontainer/isolator", "libcontainer/plan"},

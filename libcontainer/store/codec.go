@@ -45,6 +45,7 @@ const (
 	keyAnnotations         = "annotations"
 	keyTermination         = "termination"
 	keyLimitation          = "limitation"
+	keyMemorySeen          = "memory_seen"
 
 	// Within termination.
 	keyExitCode   = "exit_code"
@@ -96,6 +97,7 @@ func encode(r *Record) ([]byte, error) {
 	w.stringMap(keyAnnotations, r.Annotations)
 	w.termination(keyTermination, r.Termination)
 	w.limitation(keyLimitation, r.Limitation)
+	w.memorySeen(keyMemorySeen, r.MemorySeen)
 	data := append(w.buf, "}\n"...)
 	if len(data) > maxRecord {
 		return nil, errors.New("the record would have " + strconv.Itoa(len(data)) +
@@ -203,6 +205,8 @@ func (r *Record) decodeField(key string, in *jlexer.Lexer) {
 		r.Termination = decodeTermination(in)
 	case keyLimitation:
 		r.Limitation = decodeLimitation(in)
+	case keyMemorySeen:
+		r.MemorySeen = decodeMemorySeen(in)
 	default:
 		in.SkipRecursive()
 	}

@@ -120,7 +120,7 @@ func TestGolden(t *testing.T) {
 		`"annotations":{"a":"","b":"2","ü\u0009":"\\\"\u007f` + "\u2028" + `"},` +
 		`"termination":{"exit_code":77,"finished_at":"2026-08-30T12:35:00.000000005Z"},` +
 		`"limitation":{"reason":"REASON_CONTAINER_LIMITATION_MEMORY","message":"Memory limit \"exceeded\"",` +
-		`"mem_bytes":67108864,"disk_bytes":1}}` + "\n"
+		`"mem_bytes":67108864,"disk_bytes":1},"memory_seen":{"oom":3,"oom_kill":2}}` + "\n"
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -104,6 +104,9 @@ type Record struct {
 	// Limitation is the limit for which it ended; nil if for none. It can be
 	// there before the end is.
 	Limitation *Limitation
+	// MemorySeen is what was dealt with of memory that had run out; nil as long
+	// as nobody has watched the container.
+	MemorySeen *MemorySeen
 }
 
 // Init is the container's first process, which may have ended since.

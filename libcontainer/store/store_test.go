@@ -58,6 +58,7 @@ func full(id string) Record {
 		Owner:       4294967295,
 		Termination: &Termination{ExitCode: 77, Finished: time.Date(2026, 8, 30, 12, 35, 0, 5, time.UTC)},
 		Limitation:  &Limitation{Reason: LimitationMemory, Message: "Memory limit \"exceeded\"", Resources: Resources{Mem: 64 << 20, Disk: 1}},
+		MemorySeen:  &MemorySeen{OOM: 3, Kills: 2},
 	}
 }
 

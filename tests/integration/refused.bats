@@ -6,7 +6,7 @@ load helpers
 setup_test() { ours "others have other gaps"; }
 
 @test "commands that are not built: an error with their name, for --help too" {
-	for c in checkpoint restore watch; do
+	for c in checkpoint restore; do
 		rt $c "$ID"
 		fails "$c: not supported yet"
 		rt $c --help

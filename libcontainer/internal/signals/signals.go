@@ -45,6 +45,9 @@ func Catch(list []unix.Signal) (Queue, error) {
 // as long as there is none: descriptor 0 is the caller's.
 var pipe int32
 
+// FD lends the descriptor that polls as readable when there is a signal.
+func (q Queue) FD() int { return q.read }
+
 // Next waits for a signal; 0 says that none has come before the time was over.
 // A negative time has no end.
 func (q Queue) Next(patience time.Duration) (unix.Signal, error) {
