@@ -34,7 +34,7 @@ export GOEXPERIMENT
 BIN := .cache/tests/bin
 SCRIPTS := .ci/run tests/suite $(wildcard contrib/*.sh) tests/setup/debian tests/setup/install tests/native/run \
 	tests/native/go tests/native/fuzz tests/vm/run tests/vm/kernel tests/vm/guest tests/vm/initramfs.sh tests/vm/check tests/vm/all \
-	tests/bench/peers tests/engines/run tests/integration/prepare
+	tests/bench/peers tests/engines/run tests/engines/tree tests/integration/prepare
 
 # What shellcheck cannot see in bats files: each test is a subshell by design (2030, 2031), lists are split on purpose (2046), and variables
 # and arguments come and go through helpers.bash (2034, 2119, 2120, 2153, 2154).

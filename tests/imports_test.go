@@ -69,6 +69,7 @@ var rooms = map[string][]string{
 	"tests":                             {},
 	"tests/bench":                       {},
 	"tests/cmd/rig":                     {},
+	"tests/engines/cri":                 {}, // a module of its own
 }
 
 // heavy are packages whose initialisation or mere presence costs every

@@ -9,8 +9,9 @@ setup_suite() {
 	# The engines and runc are Debian's, whatever else is installed.
 	PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 	RUNTIME=$(realpath "$(command -v "$RUNTIME")")
-	RUNTIME_NAME=$("$RUNTIME" --version | head -n 1)
-	RUNTIME_NAME=${RUNTIME_NAME%% *}
+	RUNTIME_VERSION=$("$RUNTIME" --version | head -n 1)
+	RUNTIME_NAME=${RUNTIME_VERSION%% *}
+	RUNTIME_VERSION=${RUNTIME_VERSION##* }
 	if [ "$(findmnt -n -o SOURCE /run/engines)" != engines ]; then
 		echo "no place for engines: run 'make test-engines', or tests/engines/run tests/suite FILE" >&2
 		return 1
@@ -20,6 +21,7 @@ setup_suite() {
 	mkdir -p "$ENGINES"
 	"$BATS_TEST_DIRNAME/../integration/prepare" rootfs "$TREE" || return 1
 	REPO=$repo
-	export PATH RUNTIME RUNTIME_NAME ENGINES TREE REPO
+	RIG=$TREE/bin/rig
+	export PATH RUNTIME RUNTIME_NAME RUNTIME_VERSION ENGINES TREE REPO RIG
 	unset CONTAINER_HOST CONTAINERS_CONF CONTAINERD_ADDRESS DOCKER_HOST NOTIFY_SOCKET LISTEN_FDS LISTEN_PID
 }
