@@ -275,6 +275,7 @@ func (c *creation) accompany() error {
 // answer does what the child waits for, and lets it go on.
 func (c *creation) answer(event launch.Event) error {
 	missing, copied := int(event.Code)-compile.ToldMissing, int(event.Code)-compile.ToldCopyUp
+	source := int(event.Code) - compile.ToldSource
 	switch {
 	case event.Code == compile.ToldLimits:
 		// They are: limit comes before the first answer.
@@ -304,6 +305,8 @@ func (c *creation) answer(event launch.Event) error {
 		if err != nil {
 			return err
 		}
+	case source >= 0 && source < len(c.plan.Mounts):
+		return c.handSource(&c.plan.Mounts[source])
 	default:
 		return fmt.Errorf("hear from the process: event %d is unknown", event.Code)
 	}

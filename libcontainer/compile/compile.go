@@ -52,6 +52,9 @@ const (
 	// to be filled with what the last ToldBelow brought; the difference is the
 	// mount's index in the plan. Init waits.
 	ToldCopyUp = 1 << 24
+	// ToldSource and above: init may not reach the source of a bind, and waits
+	// for a handle on it; the difference is the mount's index in the plan.
+	ToldSource = 1 << 25
 )
 
 // ProcessName is what init calls itself until it becomes the user's program.

@@ -20,14 +20,31 @@ func (w *writer) mount(index int) {
 	case m.IDMapped:
 		w.bind(m, w.Input(InputSource(index)))
 	case m.Bind:
-		tree := w.fdcell("source")
-		w.openTree("open "+m.Source+" for "+m.Destination, m.Source, m.Recursive, tree)
-		w.bind(m, tree)
+		w.bind(m, w.source(index))
 	case m.Type == "cgroup" || m.Type == "cgroup2":
 		w.cgroupMount(m)
 	default:
 		w.filesystem(index)
 	}
+}
+
+// source makes a detached copy of what a bind shows. The root of a user
+// namespace is nobody on the host, and may not pass a directory that only its
+// owner may; then the parent opens the way, in this mount namespace: a copy made
+// in the parent's could be freed of the flags that a user namespace may not clear.
+func (w *writer) source(index int) program.Cell {
+	m := &w.plan.Mounts[index]
+	tree, done, what := w.fdcell("source"), w.Label(), "open "+m.Source+" for "+m.Destination
+	op := w.openTree(what, m.Source, m.Recursive, tree)
+	if w.plan.UserMapped {
+		op.Skip(done, program.OK).Ignore(unix.EACCES)
+		w.tell("ask the runtime for "+m.Source, ToldSource+uint32(index))
+		handle := w.receiveFD("wait for a handle on "+m.Source, w.sync)
+		w.cloneTree(what, handle, m.Recursive, tree)
+		w.close(handle)
+	}
+	w.Here(done)
+	return tree
 }
 
 // openTop opens what is mounted on a handle. No path is resolved again, which

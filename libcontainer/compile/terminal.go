@@ -78,3 +78,25 @@ func (w *writer) sendFD(what string, socket, fd program.Cell, data program.Addr,
 	w.Store32("write down the descriptor", cmsg+16, fd.Arg())
 	w.Call(what, unix.SYS_SENDMSG, socket.Arg(), msg.Arg(), program.Const(unix.MSG_NOSIGNAL)).Want(int64(n)).Again(unix.EINTR)
 }
+
+// receiveFD takes one byte and a descriptor from a socket (unix(7), cmsg(3)).
+func (w *writer) receiveFD(what string, socket program.Cell) program.Cell {
+	iov := w.Space(16)
+	w.PutAddr(iov, w.Space(8))
+	w.PutUint64(iov+8, 1)
+	cmsg := w.Space(24)
+	msg := w.Space(56)
+	w.PutAddr(msg+16, iov)
+	w.PutUint64(msg+24, 1)
+	w.PutAddr(msg+32, cmsg)
+	w.PutUint64(msg+40, 24)
+	w.Call(what, unix.SYS_RECVMSG, socket.Arg(), msg.Arg(), program.Const(unix.MSG_CMSG_CLOEXEC)).Want(1).Again(unix.EINTR)
+	w.Check("see that it has come", cmsg, ^uint64(0), 20, uintptr(unix.EBADF)) // CMSG_LEN(4)
+	word := cmsg + 16
+	if binary.NativeEndian.Uint16([]byte{0, 1}) == 1 {
+		word -= 4 // the low half of eight bytes is the last there
+	}
+	fd := w.Cell("received", 0)
+	w.Store32("take the descriptor", program.Addr(fd), program.Cell(word).Arg())
+	return fd
+}

@@ -123,9 +123,10 @@ func (c *Child) follow(pid int) error {
 	return err
 }
 
-// Go lets a child that waits go on.
-func (c *Child) Go() error {
-	if err := sys.SendFD(c.sync, []byte{0}); err != nil {
+// Go lets a child that waits go on, and gives it the descriptors that it waits
+// for.
+func (c *Child) Go(fds ...int) error {
+	if err := sys.SendFD(c.sync, []byte{0}, fds...); err != nil {
 		return fmt.Errorf("let the process go on: %w", err)
 	}
 	return nil

@@ -104,6 +104,8 @@ func syscallName(nr uint32) string {
 		return "sched_setattr"
 	case unix.SYS_SECCOMP:
 		return "seccomp"
+	case unix.SYS_RECVMSG:
+		return "recvmsg"
 	case unix.SYS_SENDMSG:
 		return "sendmsg"
 	case unix.SYS_SETDOMAINNAME:

@@ -153,6 +153,27 @@ mount_line() {
 	done
 }
 
+# Seen to fail: with the open left to init ("permission denied"), and with a copy made in the runtime's own
+# mount namespace, whose flags the container could clear.
+@test "sources that a user namespace may not reach: bound all the same, and their flags kept" {
+	mkdir -p private/src private/flags "$BASE/b" "$BASE/c" "$BASE/d"
+	echo text >private/src/file
+	ln -s "$T/private/src" private/link
+	mount -t tmpfs -o ro,nosuid,mode=755 tmpfs private/flags
+	undo "umount $T/private/flags"
+	chmod 755 "$T" "${T%/*}" "${T%/*/*}"
+	chmod 700 private
+	script "$MI"'cat /b/file /c/file; mount -o remount,bind,rw /d 2>&1; mi /d' '/linux/namespaces+={"type":"user"}' \
+		'/linux/uidMappings=[{"containerID":0,"hostID":100000,"size":65536}]' '/linux/gidMappings=[{"containerID":0,"hostID":100000,"size":65536}]' \
+		"$(mount_edit /b bind "$T/private/src" bind)" "$(mount_edit /c bind "$T/private/link" rbind,ro)" \
+		"$(mount_edit /d bind "$T/private/flags" bind,ro,nosuid)" $(caps CAP_SYS_ADMIN)
+	rt run --bundle "$BUNDLE" "$ID"
+	ok
+	lines text
+	has "$output" "permission denied"
+	mount_line /d '\[ro,nosuid,relatime\]'
+}
+
 @test "options that clear, clear what the source had" {
 	ours "runc 1.1 keeps the source's flags"
 	mkdir -p src/sub
