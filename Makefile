@@ -7,6 +7,7 @@ SHELL := /bin/bash
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 KERNELS ?= 6.1 6.12
 FUZZTIME ?= 30s
 
@@ -59,9 +60,12 @@ install: build ## into PREFIX (/usr/local), below DESTDIR
 		[ -e "$$page" ] || continue; \
 		install -D -m 644 "$$page" "$(DESTDIR)$(MANDIR)/man8/$${page##*/}"; \
 	done
+	install -d $(DESTDIR)$(UNITDIR)
+	sed 's|^ExecStart=/usr/local/bin/|ExecStart=$(BINDIR)/|' contrib/systemd/mesoc-watch.service >$(DESTDIR)$(UNITDIR)/mesoc-watch.service
 
 uninstall: ## what install has put there
-	rm -f $(DESTDIR)$(BINDIR)/mesoc $(DESTDIR)$(MANDIR)/man8/mesoc.8 $(DESTDIR)$(MANDIR)/man8/mesoc-*.8
+	rm -f $(DESTDIR)$(BINDIR)/mesoc $(DESTDIR)$(MANDIR)/man8/mesoc.8 $(DESTDIR)$(MANDIR)/man8/mesoc-*.8 \
+		$(DESTDIR)$(UNITDIR)/mesoc-watch.service
 
 demo: build ## a busybox container, from create to delete, before your eyes (root)
 	@tests/setup/install demo

@@ -37,8 +37,8 @@ remembered, so a watch that is started again ends nobody for what is past, but
 whoever ran out of memory while there was none. Several at once do no harm.
 
 What is wrong with one container goes to the log, once, and does not keep watch
-from the others. The command events tells of one container, with figures, and
-ends nothing.`,
+from the others. contrib/systemd has a unit that runs it as a service. The
+command events tells of one container, with figures, and ends nothing.`,
 	maxArgs: manyArguments, takesID: true,
 	run: watch,
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io"
+	"os"
 	"strings"
 	"testing"
 
@@ -56,5 +57,30 @@ func TestPrinterFails(t *testing.T) {
 	}
 	if err := p.close(); err == nil {
 		t.Error("the end is a success")
+	}
+}
+
+// The unit's command line is one that the program understands.
+func TestUnit(t *testing.T) {
+	unit, err := os.ReadFile("contrib/systemd/mesoc-watch.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for line := range strings.Lines(string(unit)) {
+		if line, found := strings.CutPrefix(line, "ExecStart="); found {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) != 1 {
+		t.Fatalf("got %d times ExecStart", len(lines))
+	}
+	words := strings.Fields(lines[0])
+	c := &call{stdout: io.Discard, stderr: io.Discard}
+	if err := c.parse(arrange(words[1:])); err != nil || c.command != &watchCommand {
+		t.Errorf("%v: %v", words, err)
+	}
+	if words[0] != "/usr/local/bin/mesoc" {
+		t.Errorf("make install replaces another path than %s", words[0])
 	}
 }

@@ -80,8 +80,7 @@ func (w *watcher) record(c *watched) {
 		w.recorded(c, record)
 		return
 	}
-	// A millisecond first, and then half of what was waited already.
-	c.again = now.Add(min(time.Millisecond+waited/2, 100*time.Millisecond))
+	c.again = now.Add(min(10*time.Millisecond+waited/2, 100*time.Millisecond))
 }
 
 // recorded is after something was put on record, or cannot be. What is known
@@ -90,7 +89,7 @@ func (w *watcher) recorded(c *watched, record *store.Record) {
 	delete(w.noted, c)
 	c.pending.since, c.again = time.Time{}, time.Time{}
 	if c.phase != phaseEnding {
-		c.pending.seen, c.pending.limit = nil, nil
+		c.pending.seen = nil // the limit is told again with the end
 		return
 	}
 	c.pending = note{}

@@ -123,7 +123,8 @@ func (w *watcher) lookAt(id string) {
 		w.containers[id] = c
 	}
 	if c.phase == phaseEnding {
-		return // looked at when it is on record
+		c.again = time.Time{} // whoever has the record locked may be done, and delete is
+		return
 	}
 	if c.phase == phaseAwaited {
 		// Before the record is read, so that no change of it is missed.
@@ -173,9 +174,6 @@ func (w *watcher) unwatchable(c *watched, err error) {
 	}
 	if errors.Is(err, unix.EMFILE) {
 		err = fmt.Errorf("%w [raise RLIMIT_NOFILE: each container takes a descriptor]", err)
-	}
-	if c.phase != phaseAwaited {
-		return // it is watched by what was on record before
 	}
 	if text := err.Error(); text != c.problem {
 		c.problem = text
@@ -315,7 +313,7 @@ func (w *watcher) release(c *watched) {
 		// There is room for one that could not be watched.
 		w.short = false
 		for _, other := range w.containers {
-			if other.phase == phaseAwaited {
+			if other.phase == phaseAwaited || other.phase == phaseAlive && !other.counted {
 				w.dirty[other.id] = true
 			}
 		}

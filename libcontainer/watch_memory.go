@@ -94,7 +94,9 @@ func (w *watcher) count() {
 	kills, hits := w.read(list), w.read(list)
 	var readings []guard.Reading
 	for i, c := range list {
-		readings = append(readings, guard.Reading{ID: c.id, Counts: guard.Counts{OOM: hits[i].OOM, Kills: kills[i].OOMKill}})
+		if kills[i] != nil && hits[i] != nil {
+			readings = append(readings, guard.Reading{ID: c.id, Counts: guard.Counts{OOM: hits[i].OOM, Kills: kills[i].OOMKill}})
+		}
 	}
 	for _, a := range w.guard.Count(time.Now(), readings) {
 		c := w.containers[a.ID]
@@ -110,10 +112,9 @@ func (w *watcher) count() {
 	}
 }
 
-// read reads the counts of some containers. What cannot be read counts as
-// nothing: its cgroup is gone, and it will be told to have ended.
-func (w *watcher) read(list []*watched) []cgroup2.MemoryEvents {
-	all := make([]cgroup2.MemoryEvents, len(list))
+// read reads the counts of some containers; nil where there are none.
+func (w *watcher) read(list []*watched) []*cgroup2.MemoryEvents {
+	all := make([]*cgroup2.MemoryEvents, len(list))
 	for i, c := range list {
 		cg, err := c.openCgroup()
 		if err == nil && cg != nil {

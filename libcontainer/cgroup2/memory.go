@@ -61,18 +61,22 @@ func (c *Cgroup) through(file string) string {
 // is, without the containers inside it that have limits of their own: their
 // files are not read. In its own cgroup there is no process, but the limit; the
 // processes are in the leaf, and those of containers inside it that have no
-// controllers are counted in the cgroup that holds these.
-func (c *Cgroup) OwnMemoryEvents(leaf string) (MemoryEvents, error) {
-	var sum MemoryEvents
+// controllers are counted in the cgroup that holds these. The result is nil
+// where nothing is counted.
+func (c *Cgroup) OwnMemoryEvents(leaf string) (*MemoryEvents, error) {
+	var sum *MemoryEvents
 	for _, file := range [...]string{"memory.events.local", leaf + "/memory.events", Nested + "/memory.events.local"} {
 		text, err := c.read(file)
 		if gone(err) {
 			continue
 		}
 		if err != nil {
-			return MemoryEvents{}, err
+			return nil, err
 		}
 		e := ParseMemoryEvents(text)
+		if sum == nil {
+			sum = &MemoryEvents{}
+		}
 		sum.Max, sum.OOM, sum.OOMKill = sum.Max+e.Max, sum.OOM+e.OOM, sum.OOMKill+e.OOMKill
 	}
 	return sum, nil

@@ -124,8 +124,10 @@ func (g *Guard) Count(now time.Time, readings []Reading) []Action {
 		if n == nil || r.Counts == n.Seen && !n.Used {
 			continue
 		}
-		before := n.Seen.since(r.Counts)
-		if n.Used {
+		before := n.Seen
+		if n.Used || r.Counts.OOM < before.OOM || r.Counts.Kills < before.Kills {
+			// Where counts are lost, because somebody takes the controller away
+			// or removes a cgroup, nobody is to end for the rest.
 			before, n.Used = r.Counts, false
 		}
 		n.Seen = r.Counts
@@ -150,15 +152,6 @@ func (g *Guard) Count(now time.Time, readings []Reading) []Action {
 		}
 	}
 	return actions
-}
-
-// since is what counts started from. They begin anew when the memory
-// controller is taken away and given back.
-func (c Counts) since(now Counts) Counts {
-	if now.OOM < c.OOM || now.Kills < c.Kills {
-		return Counts{}
-	}
-	return c
 }
 
 // blame finds out who has to end because a process of n was killed: the one

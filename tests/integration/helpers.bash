@@ -225,6 +225,7 @@ probe_kernel() { # MAJOR.MINOR or later
 probe_timens() { [ -e /proc/self/ns/time ]; }
 probe_sys_resource() { [ $((0x$(sed -n 's/^CapEff:\t//p' /proc/self/status) >> 24 & 1)) = 1 ]; }
 probe_apparmor() { [ "$(cat /sys/module/apparmor/parameters/enabled)" = Y ] && command -v apparmor_parser; }
+probe_systemd() { command -v systemd-analyze; }
 probe_bfq() { [ -e /sys/fs/cgroup/io.bfq.weight ]; }
 probe_idmap() { "$RIG" idmap "$T"; }
 probe_quota() { mkfs.xfs -V && modprobe loop; }

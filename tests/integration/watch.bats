@@ -266,6 +266,13 @@ dead_for_good() { [ ! -e "/proc/$("$RIG" get "$ROOT/$1/state.json" /pid)" ]; }
 	unwatch 1 "watch container ${ID}c: too many open files [raise RLIMIT_NOFILE"
 }
 
+@test "watch: systemd takes the unit" {
+	need systemd
+	sed "s|^ExecStart=/usr/local/bin/mesoc |ExecStart=$RUNTIME |" "$BATS_TEST_DIRNAME/../../contrib/systemd/mesoc-watch.service" >mesoc-watch.service
+	run -0 systemd-analyze verify --man=no "$T/mesoc-watch.service"
+	eq "$output" ""
+}
+
 @test "watch: waiting costs nothing" {
 	script 'sleep 1000'
 	start_box
@@ -283,19 +290,21 @@ limited() { echo "\"reason\":\"REASON_CONTAINER_LIMITATION_MEMORY\",\"message\":
 ends() { exited "$1" "$(limited)"; }
 oom() { echo "{\"type\":\"oom\",\"id\":\"$1\"}"; }
 
-# burner [EDIT…]: a container whose child runs out of memory when it is told to.
+# burner NAME [EDIT…]: the bundle of a container whose child runs out of memory
+# when it is told to by burn NAME.
 burner() {
-	script 'echo up; while :; do read -r line </go; rig burn 200; echo "burnt $?"; done' "$LIMIT" "$@"
-	[ -e "$BASE/go" ] || mkfifo "$BASE/go"
+	mkfifo "$BASE/go.$1"
+	script "echo up; while :; do read -r line </go.$1; rig burn 200; echo \"burnt \$?\"; done" "${@:2}"
 }
+burn() { echo >"$BASE/go.$1"; }
 
 @test "watch: out of memory in a child ends the container, with reason and figures" {
 	need controller:memory
-	burner
+	burner 1 "$LIMIT"
 	start_box
 	pid=$(state /pid)
 	watching 1
-	echo >"$BASE/go"
+	burn 1
 	told 1 "$(oom "$ID")" "$(limitation "$ID")" "$(ends "$ID")"
 	matches "$(grep limitation watch.1)" 'exceeded: limit 32\.0MB,( peak [0-9.]+MB,)? now anon [0-9.]+MB, file [0-9.]+MB(, kernel [0-9.]+MB)?"'
 	hasnt "$(cat "$INIT_OUT")" "burnt 0"
@@ -307,7 +316,7 @@ burner() {
 	ok
 	has "$output" "\"stale\":[\"$ID\"]"
 	# init itself, and a container that was given a limit later.
-	script 'read -r line </go; exec rig burn 200'
+	script 'read -r line </go.1; exec rig burn 200'
 	for c in a b; do
 		rt create --bundle "$BUNDLE" "$ID$c"
 		ok
@@ -318,7 +327,7 @@ burner() {
 	for c in a b; do
 		rt start "$ID$c"
 		ok
-		echo >"$BASE/go"
+		burn 1
 		eventually prints 1 "$(limitation "$ID$c")"
 		told 1 "$(limitation "$ID$c")" "$(ends "$ID$c")"
 	done
@@ -328,15 +337,14 @@ burner() {
 
 @test "watch: out of memory while nobody watched fires once, and nothing fires again" {
 	need controller:memory
-	burner
+	burner 1 "$LIMIT"
 	start_box
 	pid=$(state /pid)
-	echo >"$BASE/go"
+	burn 1
 	eventually grep -q "burnt 137" "$INIT_OUT"
 	rt recover
 	ok
-	# As a watcher leaves it that is killed before it has ended the container.
-	watching 1 2>/dev/null
+	watching 1
 	told 1 "$(oom "$ID")" "$(limitation "$ID")" "$(ends "$ID")"
 	unwatch 1
 	dead "$pid"
@@ -347,7 +355,7 @@ burner() {
 	ok
 	# A container that was spared, because what happened is known.
 	start_box
-	echo >"$BASE/go"
+	burn 1
 	eventually grep -q "burnt 137" "$INIT_OUT"
 	kills=$(sed -n 's/^oom_kill //p' "$(leaf)/memory.events")
 	ooms=$(sed -n 's/^oom //p' "$(leaf)/memory.events")
@@ -367,13 +375,91 @@ burner() {
 	unwatch 5
 }
 
+# box ID [FLAG…]: a running container.
+box() {
+	rt run --detach --bundle "$BUNDLE" "${@:2}" "$1"
+	ok
+}
+
+# ended_for ID MB: the end of it is told, for a limit of its own of so many.
+ended_for() { eventually prints 1 "$(exited "$1" "\"reason\":\"REASON_CONTAINER_LIMITATION_MEMORY\",\"message\":\"Memory limit exceeded: …\",\"resources\":{\"mem\":$2}")"; }
+
+@test "watch: out of memory within nested containers: whose limit it was decides" {
+	need controller:memory
+	# A parent with 64 MB, in it a child with 32, one that shares, one without a limit.
+	local p=$ID.p all='/linux/resources/memory={"limit":67108864,"swap":67108864}'
+	burner p "$all"
+	box "$p"
+	burner limited "$LIMIT"
+	box "$ID.limited" --parent "$p"
+	edit '/linux/resources/memory!'
+	burner free
+	box "$ID.free" --parent "$p"
+	burner shares
+	box "$ID.shares" --parent "$p" --share-cgroups
+	watching 1
+	watching 2 "$p" # and what is in it
+	eventually watches 2 4
+	burn limited
+	ended_for "$ID.limited" 32
+	for c in "$p" "$ID.free" "$ID.shares"; do eq "$(state /status "$c")" running; done
+	# For the parent's limit the parent ends, whoever the kernel has chosen, with all that is in it.
+	burn free
+	ended_for "$p" 64
+	over 2
+	for c in "$p" "$ID.free" "$ID.shares"; do
+		stopped "$c"
+		eventually grep -q "\"exited\",\"id\":\"$c\"" watch.1
+	done
+	eq "$(grep -c limitation watch.1)" 2
+	eq "$(grep -c limitation watch.2)" 2
+	rt state "$ID.free"
+	hasnt "$output" REASON
+	rt delete --force "$p"
+	ok
+	# Of a child that shares its cgroups the parent answers for all.
+	edit '/process/args=["/bin/sleep","1000"]' "$all"
+	box "$p"
+	edit '/linux/resources/memory!'
+	burner again
+	box "$ID.shares" --parent "$p" --share-cgroups
+	eventually watches 1 2
+	burn again
+	stopped "$ID.shares"
+	stopped "$p"
+	eventually grep -q "\"exited\",\"id\":\"$p\".*REASON" watch.1
+	# A limit around them all: it is the end of the victim, for no limit of its own.
+	echo 48M >/sys/fs/cgroup/mesos/memory.max
+	undo 'echo max >/sys/fs/cgroup/mesos/memory.max'
+	burner last
+	box "$ID"
+	eventually watches 1 1
+	burn last
+	eventually grep -q "\"limitation\",\"id\":\"$ID\",.*\"message\":\"Memory ran out around the container" watch.1
+	stopped
+	unwatch 1
+}
+
+@test "watch: where memory.events tells nothing of the cgroups below" {
+	need controller:memory
+	burner 1 "$LIMIT"
+	start_box
+	mount -o remount,memory_localevents /sys/fs/cgroup
+	undo "mount -o remount,nsdelegate /sys/fs/cgroup"
+	grep -q memory_localevents /proc/self/mountinfo
+	watching 1
+	burn 1
+	told 1 "$(oom "$ID")" "$(limitation "$ID")" "$(ends "$ID")"
+	unwatch 1
+}
+
 @test "watch: two watchers and a container out of memory" {
 	need controller:memory
-	burner
+	burner 1 "$LIMIT"
 	start_box
 	watching 1
 	watching 2
-	echo >"$BASE/go"
+	burn 1
 	for n in 1 2; do told $n "$(ends "$ID")"; done
 	unwatch 1
 	unwatch 2

@@ -169,8 +169,8 @@ func optional() []Feature {
 			Without: "a bundle that asks for it is refused by the kernel",
 		}, {
 			Name: "PIDFD_INFO_EXIT", Since: Version{6, 15}, Probe: pidfdExitInfo,
-			UsedFor: "the command `wait`: how a process has ended that is no child of ours",
-			Without: "the end of a container without `--supervise` is known only to a `wait` that is faster than the parent of the process",
+			UsedFor: "the commands `wait` and `watch`: how a process has ended that is no child of ours",
+			Without: "the end of a container without `--supervise` is known only to a `wait` or `watch` that is faster than the parent of the process",
 		},
 	}
 }
