@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -78,7 +79,7 @@ func (c *call) watchStats(format string, interval time.Duration, now []*libconta
 // error.
 func (c *call) measure(ids []string) (all []*libcontainer.Stats, first error) {
 	for _, id := range ids {
-		s, err := c.runtime().Stats(id)
+		s, err := c.runtime().Stats(context.Background(), id)
 		if err == nil {
 			all = append(all, s)
 		} else if first == nil {

@@ -15,7 +15,7 @@ func measured(t *testing.T) *libcontainer.Stats {
 	s := &libcontainer.Stats{}
 	// By way of JSON, because the types of package cgroup2 are not to be named here.
 	err := json.Unmarshal([]byte(`{"ID":"c1","Time":"2026-01-02T03:04:05.25Z",
-		"CPU":{"Usage":3500000,"User":1500000,"System":2000000,"Throttling":{"Periods":9,"Throttled":4,"Time":250000},"Limit":1.5},
+		"CPUsSoftLimit":0.5,"CPU":{"Usage":3500000,"User":1500000,"System":2000000,"Throttling":{"Periods":9,"Throttled":4,"Time":250000},"Limit":1.5},
 		"Memory":{"Current":1536,"Limit":2097152,"Peak":4096,"Failed":3,"Low":512,"Swap":{"Current":64,"Limit":1024,"Peak":99},
 			"Detail":{"anon":1,"file":2,"file_mapped":3,"unevictable":4,"kernel":5,"sock":0}},
 		"Pids":{"Current":7,"Limit":20},"IO":[{"Major":8,"Minor":16,"ReadBytes":1,"WrittenBytes":2,"Reads":3,"Writes":4,"Discards":5}],
@@ -41,7 +41,7 @@ func marshal(t *testing.T, v any) string {
 
 func TestUsage(t *testing.T) {
 	want := `{"container_id":"c1","timestamp":1767323045.25,"statistics":{"processes":2,"threads":7,` +
-		`"cpus_user_time_secs":1.5,"cpus_system_time_secs":2,"cpus_limit":1.5,"cpus_nr_periods":9,"cpus_nr_throttled":4,"cpus_throttled_time_secs":0.25,` +
+		`"cpus_user_time_secs":1.5,"cpus_system_time_secs":2,"cpus_soft_limit":0.5,"cpus_limit":1.5,"cpus_nr_periods":9,"cpus_nr_throttled":4,"cpus_throttled_time_secs":0.25,` +
 		`"mem_total_bytes":1536,"mem_total_memsw_bytes":1600,"mem_limit_bytes":2097152,"mem_soft_limit_bytes":512,"mem_anon_bytes":1,"mem_rss_bytes":1,` +
 		`"mem_file_bytes":2,"mem_cache_bytes":2,"mem_mapped_file_bytes":3,"mem_swap_bytes":64,"mem_unevictable_bytes":4,"mem_kmem_usage_bytes":5,"mem_kmem_tcp_usage_bytes":0,` +
 		`"net_rx_packets":10,"net_rx_bytes":1024,"net_rx_errors":1,"net_rx_dropped":2,"net_tx_packets":21,"net_tx_bytes":2000,"net_tx_errors":3,"net_tx_dropped":4}}`

@@ -18,6 +18,7 @@ type statistics struct {
 
 	CPUUser          *float64 `json:"cpus_user_time_secs,omitempty"`
 	CPUSystem        *float64 `json:"cpus_system_time_secs,omitempty"`
+	CPUSoftLimit     *float64 `json:"cpus_soft_limit,omitempty"`
 	CPULimit         *float64 `json:"cpus_limit,omitempty"`
 	CPUPeriods       *uint64  `json:"cpus_nr_periods,omitempty"`
 	CPUThrottled     *uint64  `json:"cpus_nr_throttled,omitempty"`
@@ -52,6 +53,9 @@ func newUsage(s *libcontainer.Stats) *usage {
 	t := &u.Statistics
 	if s.Tasks != nil {
 		t.Processes, t.Threads = &s.Tasks.Processes, &s.Tasks.Threads
+	}
+	if s.CPUsSoftLimit > 0 {
+		t.CPUSoftLimit = &s.CPUsSoftLimit
 	}
 	t.cpu(s)
 	t.memory(s)

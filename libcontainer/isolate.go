@@ -60,6 +60,19 @@ func (c *container) cleanup() error {
 	return c.chain().Cleanup(context.Background(), c.isolated(plan.Resources{}))
 }
 
+// softLimit is the request of processors, in processors; 0 for none.
+func (c *container) softLimit(ctx context.Context) (float64, error) {
+	if len(c.record.Isolation) == 0 {
+		return 0, nil
+	}
+	r, err := bundle.Requested(c.record.Annotations)
+	if err != nil {
+		return 0, err
+	}
+	u, err := c.chain().Usage(ctx, c.isolated(r))
+	return float64(u.CPUsSoftLimit) / float64(plan.OneCPU), err
+}
+
 // addLimits adds those of isolators to the owner's own.
 func addLimits(limits *cgroup2.Limits, owner string, edits []plan.Edits) error {
 	own := plan.Edits{Owner: owner}

@@ -1,6 +1,7 @@
 package libcontainer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -21,6 +22,8 @@ type Stats struct {
 	Time time.Time
 	cgroup2.Stats
 	Tasks *Tasks
+	// CPUsSoftLimit is the request of processors; 0 for none.
+	CPUsSoftLimit float64
 	// Interfaces are those of the container's network namespace, without
 	// loopback; nil where it has none of its own: the figures are the host's then.
 	Interfaces []Interface
@@ -46,12 +49,16 @@ type Traffic struct{ Bytes, Packets, Errors, Dropped uint64 }
 
 // Stats reads the figures of a container in whatever status it is. It takes no
 // lock.
-func (r *Runtime) Stats(id string) (*Stats, error) {
+func (r *Runtime) Stats(ctx context.Context, id string) (*Stats, error) {
 	record, _, err := r.look(id)
 	if err != nil {
 		return nil, err
 	}
 	stats, err := r.measure(&record)
+	if err == nil {
+		c := &container{runtime: r, record: record}
+		stats.CPUsSoftLimit, err = c.softLimit(ctx)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("measure container %s: %w", id, err)
 	}

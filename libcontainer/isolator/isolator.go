@@ -63,10 +63,9 @@ type Container struct {
 	Cgroup plan.Cgroup
 }
 
-// Usage are figures under Mesos' names; 0 is what nobody measures.
+// Usage are figures that the kernel does not have; 0 is what nobody measures.
 type Usage struct {
-	CPUsSoftLimit   plan.CPUs  // cpus_soft_limit: the request
-	MemorySoftLimit plan.Bytes // mem_soft_limit_bytes: the request
+	CPUsSoftLimit plan.CPUs // Mesos' cpus_soft_limit: the request
 }
 
 // Limitation is a limit that was hit.

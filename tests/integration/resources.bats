@@ -159,6 +159,9 @@ asked() { state "/annotations/io.mesoc.resources"; }
 	box cgroups/all '{"requests":{"cpus":0.5,"mem":"64MB"},"limits":{"cpus":1,"mem":"inf"}}'
 	ok
 	both cpu.weight 50 cpu.max "100000 100000" memory.low 67108864 memory.max max
+	rt stats --format json "$ID"
+	ok
+	eq "$("$RIG" get "$out_file" /statistics/cpus_soft_limit /statistics/cpus_limit /statistics/mem_soft_limit_bytes)" $'0.5\n1\n67108864'
 	rt start "$ID"
 	ok
 	rt delete --force "$ID"

@@ -51,12 +51,6 @@ func byDefault(file string) string {
 	return noLimit
 }
 
-// Usage knows the request.
-func (Isolator) Usage(_ context.Context, c *isolator.Container, u *isolator.Usage) error {
-	u.MemorySoftLimit = c.Resources.Requests.Memory
-	return nil
-}
-
 const (
 	fileLow = "memory.low"
 	fileMax = "memory.max"

@@ -102,10 +102,3 @@ func TestUpdateNeverLowersTheLimit(t *testing.T) {
 		t.Errorf("a limit that cannot be read: %v", err)
 	}
 }
-
-func TestUsage(t *testing.T) {
-	var u isolator.Usage
-	if err := (Isolator{}).Usage(t.Context(), asks(64*plan.MiB, 0), &u); err != nil || u != (isolator.Usage{MemorySoftLimit: 64 * plan.MiB}) {
-		t.Errorf("%+v, %v", u, err)
-	}
-}
