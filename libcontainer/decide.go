@@ -64,6 +64,9 @@ func (c *creation) decide(gate plan.Gate) error {
 	if err := c.limitWithParent(); err != nil {
 		return err
 	}
+	if err := c.checkShare(); err != nil {
+		return err
+	}
 	if c.filter, err = devices.Compile(append(c.limits.Devices, devices.Defaults(devicePaths(c.spec)...)...)); err != nil {
 		return err
 	}

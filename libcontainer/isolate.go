@@ -24,6 +24,9 @@ func (c *container) chain() isolator.Chain {
 
 // isolated is the container as isolators see it.
 func (c *container) isolated(r plan.Resources) *isolator.Container {
+	if c.record.ShareCgroups {
+		return &isolator.Container{ID: c.record.ID} // the rest is another one's
+	}
 	return &isolator.Container{
 		ID:        c.record.ID,
 		Resources: r,
@@ -35,6 +38,11 @@ func (c *container) isolated(r plan.Resources) *isolator.Container {
 func (c *creation) prepare(ctx context.Context) error {
 	if len(c.record.Isolation) == 0 {
 		return nil
+	}
+	if c.record.ShareCgroups {
+		if err := c.join(ctx); err != nil {
+			return err
+		}
 	}
 	edits, err := c.chain().Prepare(ctx, c.isolated(c.wishes.Resources))
 	if err != nil {
@@ -57,6 +65,9 @@ func (c *container) cleanup() error {
 	if len(c.record.Isolation) == 0 {
 		return nil
 	}
+	if err := c.part(); err != nil {
+		return err
+	}
 	return c.chain().Cleanup(context.Background(), c.isolated(plan.Resources{}))
 }
 
@@ -65,7 +76,7 @@ func (c *container) softLimit(ctx context.Context) (float64, error) {
 	if len(c.record.Isolation) == 0 {
 		return 0, nil
 	}
-	r, err := bundle.Requested(c.record.Annotations)
+	r, err := c.runtime.together(&c.record)
 	if err != nil {
 		return 0, err
 	}
@@ -113,7 +124,14 @@ func (c *container) rewish(ctx context.Context, annotations map[string]string) (
 	if len(annotations) == 0 {
 		wishes.Resources = resources
 	}
-	w := &rewish{chain: c.chain(), was: c.isolated(resources), now: c.isolated(wishes.Resources)}
+	shared, err := c.runtime.shared(&c.record)
+	if err == nil {
+		err = covers(wishes.Resources, shared)
+	}
+	if err != nil {
+		return nil, err
+	}
+	w := &rewish{chain: c.chain(), was: c.isolated(resources.Plus(shared)), now: c.isolated(wishes.Resources.Plus(shared))}
 	w.annotations = map[string]string{}
 	maps.Copy(w.annotations, c.record.Annotations)
 	maps.Copy(w.annotations, annotations)

@@ -62,6 +62,13 @@ func (c *container) update(ctx context.Context, o *UpdateOptions) error {
 	if err != nil {
 		return err
 	}
+	if len(c.record.Children) > 0 {
+		unlock, err := c.runtime.lockSum(c.record.ID)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+	}
 	w, err := c.rewish(ctx, o.Annotations)
 	if err != nil {
 		return err

@@ -57,7 +57,7 @@ type Isolator interface {
 type Container struct {
 	ID string
 	// Resources are what it asks for, together with the containers that share
-	// its cgroups.
+	// its cgroups. Of one that shares its parent's they are the parent's.
 	Resources plan.Resources
 	// Cgroup is the container's own; empty if it shares its parent's.
 	Cgroup plan.Cgroup

@@ -221,3 +221,75 @@ asked() { state "/annotations/io.mesoc.resources"; }
 	has "$stderr" "memory.max stays max"
 	both cpu.weight 100 memory.low 67108864 memory.max max
 }
+
+# shares ID PARENT RESOURCES: a container that runs and shares its parent's cgroups.
+shares() { rt --isolation cgroups/all run --detach --bundle "$BUNDLE" --parent "$2" --share-cgroups --annotation "$KEY=$3" "$1"; }
+
+@test "shared cgroups: who adds to limits adds to somebody's" {
+	box cgroups/cpu '{"limits":{"cpus":"inf"}}'
+	ok
+	rt start "$ID"
+	shares "$ID.c" "$ID" '{"limits":{"mem":"inf"}}'
+	fails "share the limits of container $ID: " "obeys its mem"
+	[ ! -e "$ROOT/$ID.c" ]
+	shares "$ID.c" "$ID" '{"limits":{"cpus":"inf"}}'
+	ok
+	eq "$(state /mesoc/isolation/0 "$ID.c")" cgroups/all
+	rt update --annotation "$KEY={\"limits\":{\"cpus\":\"inf\"}}" "$ID.c"
+	fails "it shares the cgroups of container $ID"
+	update '{"limits":{"cpus":"inf"}}'
+	ok
+	rt delete --force "$ID"
+	ok
+	box cgroups/all '{"limits":{"mem":"inf"}}'
+	ok
+	rt start "$ID"
+	shares "$ID.c" "$ID" '{"requests":{"cpus":1}}'
+	fails "share the limits of container $ID: it asks for no cpus itself"
+	[ ! -e "$ROOT/$ID.c" ]
+	update '{"limits":{"mem":"inf","cpus":"inf"}}'
+	ok
+	shares "$ID.c" "$ID" '{"limits":{"cpus":"inf"}}'
+	ok
+	shares "$ID.d" "$ID.c" '{"limits":{"mem":"inf"}}'
+	ok
+	update '{"limits":{"mem":"inf"}}'
+	fails "it asks for no cpus itself to which those of others could be added"
+	eq "$(asked)" '{"limits":{"mem":"inf","cpus":"inf"}}'
+	rt delete --force "$ID.d"
+	ok
+	update '{"limits":{"cpus":"inf"}}'
+	ok
+}
+
+@test "shared cgroups: the limits are those of the sum" {
+	need controller:memory controller:cpu
+	box cgroups/all '{"requests":{"cpus":0.5,"mem":"64MB"}}'
+	ok
+	rt start "$ID"
+	shares "$ID.c" "$ID" '{"requests":{"cpus":0.25,"mem":"32MB"},"limits":{"cpus":1}}'
+	ok
+	# Who has no limit counts with his request.
+	both cpu.weight 75 cpu.max "150000 100000" memory.low 100663296 memory.max 100663296
+	# One that shares with one that shares, and one that does not.
+	shares "$ID.d" "$ID.c" '{"requests":{"mem":"1MB"},"limits":{"mem":"inf"}}'
+	ok
+	rt --isolation cgroups/all run --detach --bundle "$BUNDLE" --parent "$ID" --annotation "$KEY={\"requests\":{\"cpus\":3}}" "$ID.e"
+	ok
+	eq "$(cat "$(cgroup)/mesos/$ID.e/cpu.weight")" 300
+	both cpu.weight 75 cpu.max "150000 100000" memory.low 101711872 memory.max max
+	update '{"requests":{"cpus":1,"mem":"64MB"}}'
+	ok
+	both cpu.weight 125 cpu.max "200000 100000" memory.low 101711872 memory.max max
+	rt stats --format json "$ID"
+	ok
+	eq "$("$RIG" get "$out_file" /statistics/cpus_soft_limit)" 1.25
+	# A create that fails takes back what it has added, a deletion too; memory.max stays.
+	edit '/process/args=["/no/such/program"]'
+	shares "$ID.f" "$ID" '{"requests":{"cpus":7,"mem":"1GiB"}}'
+	fails /no/such/program
+	both cpu.weight 125 memory.low 101711872
+	rt delete --force "$ID.c" # and with it $ID.d
+	ok
+	both cpu.weight 100 cpu.max "max 100000" memory.low 67108864 memory.max max
+}
