@@ -39,11 +39,6 @@ func Select(built []Isolator, names []string) (chain Chain, missing []string) {
 	return chain, missing
 }
 
-// Has says whether an isolator of that name is in the chain.
-func (c Chain) Has(name string) bool {
-	return slices.ContainsFunc(c, func(i Isolator) bool { return i.Name() == name })
-}
-
 // Prepare prepares in order until one fails. The caller then cleans up as for
 // a container that was made.
 func (c Chain) Prepare(ctx context.Context, of *Container) ([]plan.Edits, error) {

@@ -163,9 +163,6 @@ func TestSelect(t *testing.T) {
 		if strings.Join(got, ",") != test.chain || strings.Join(missing, ",") != test.missing {
 			t.Errorf("%s: %v, missing %v, want %s, missing %s", test.names, got, missing, test.chain, test.missing)
 		}
-		if chain.Has(CgroupsMem) != slices.Contains(got, CgroupsMem) {
-			t.Errorf("%s: has %v", test.names, chain.Has(CgroupsMem))
-		}
 	}
 	// A name that is in the table and has parts of which one is not built.
 	if _, missing := Select(built[:2], []string{cgroupsAll}); !slices.Equal(missing, []string{CgroupsCPU}) {
