@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/mesoc/mesoc/libcontainer/plan"
@@ -67,4 +68,36 @@ func TestWrongResources(t *testing.T) {
 			t.Errorf("%s: %+v, %v, want %s", text, got, err, want)
 		}
 	}
+}
+
+// FuzzRequests: what is taken is what encoding/json reads in it, and makes sense.
+func FuzzRequests(f *testing.F) {
+	f.Add(`{"requests":{"cpus":0.5,"mem":"64MB"},"limits":{"cpus":1,"mem":"inf"}}`)
+	f.Add(`{"limits":{"\u0063pus":1e2},"requests":{}}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		r, err := parseResources(text)
+		if err != nil {
+			return
+		}
+		var read map[string]map[string]any
+		if err := json.Unmarshal([]byte(text), &read); err != nil {
+			t.Fatalf("%q is taken for %+v, and is no JSON: %v", text, r, err)
+		}
+		for _, part := range []struct {
+			name string
+			a    plan.Amounts
+		}{{"requests", r.Requests}, {"limits", r.Limits}} {
+			_, cpus := read[part.name]["cpus"]
+			_, mem := read[part.name]["mem"]
+			if cpus != (part.a.CPUs > 0) || mem != (part.a.Memory > 0) || part.a.CPUs < 0 || part.a.Memory < 0 {
+				t.Errorf("%q: %s are %+v", text, part.name, part.a)
+			}
+		}
+		if r.Requests.CPUs == plan.UnlimitedCPUs || r.Requests.Memory == plan.UnlimitedBytes {
+			t.Errorf("%q: an infinite request: %+v", text, r)
+		}
+		if r.Limits.CPUs != 0 && r.Limits.CPUs < r.Requests.CPUs || r.Limits.Memory != 0 && r.Limits.Memory < r.Requests.Memory {
+			t.Errorf("%q: a limit below the request: %+v", text, r)
+		}
+	})
 }
