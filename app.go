@@ -62,13 +62,16 @@ func (c *call) app() *cli.App {
 
 // appCommand is one command as urfave/cli knows it.
 func (c *call) appCommand(command *command) *cli.Command {
+	var missing error
+	if command.missing != nil {
+		missing = command.missing()
+	}
 	known := &cli.Command{
 		Name:            command.name,
 		Usage:           command.usage,
 		ArgsUsage:       command.arguments,
 		Description:     command.description,
-		Hidden:          command.unbuilt,
-		SkipFlagParsing: command.unbuilt,
+		SkipFlagParsing: missing != nil,
 		HideHelpCommand: true, // "help" can be a container's id
 		BashComplete:    func(*cli.Context) { command.complete(c.stdout) },
 		OnUsageError: func(ctx *cli.Context, err error, _ bool) error {
@@ -80,8 +83,8 @@ func (c *call) appCommand(command *command) *cli.Command {
 		Action: func(ctx *cli.Context) error {
 			c.command = command
 			c.args = ctx.Args().Slice()
-			if command.unbuilt {
-				return nil
+			if missing != nil {
+				return fmt.Errorf("run command %s: %w", command.name, missing)
 			}
 			err := command.countArguments(c.args)
 			if err != nil {

@@ -36,7 +36,7 @@ func (c *call) parsePlain(argv []string) bool {
 		return ok && c.globals.is("version")
 	}
 	c.command = commandNamed(argv[0])
-	if c.command == nil || c.command.unbuilt {
+	if c.command == nil {
 		return false
 	}
 	c.args, ok = parseFlags(argv[1:], c.command.option, &c.flags)
@@ -117,7 +117,7 @@ func arrange(argv []string) []string {
 		return out
 	}
 	c := commandNamed(argv[0])
-	if c == nil || c.programFollows || c.unbuilt {
+	if c == nil || c.programFollows {
 		return append(out, argv...)
 	}
 	return flagsFirst(append(out, argv[0]), c, argv[1:])

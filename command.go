@@ -25,8 +25,11 @@ type command struct {
 	programFollows   bool // nothing after the first argument is a flag
 	hostless         bool // answers the same on every host: no file, no environment
 	early            bool // runs before rarely used packages are there: see runEarly
-	unbuilt          bool // named by the contract, not there yet
 	failure          int  // exit status of a failure, if it is not 1
+
+	// missing, if set, says what keeps the command from working on this host.
+	// Then it has no help either: engines ask for that to find out.
+	missing func() error
 
 	run func(*call) error
 }
@@ -36,11 +39,12 @@ const manyArguments = 1<<31 - 1
 
 // commands are all of them, in the order of the help.
 func commands() []*command {
-	return append([]*command{
+	return []*command{
 		&createCommand, &startCommand, &runCommand, &execCommand, &stateCommand, &listCommand,
 		&psCommand, &pauseCommand, &resumeCommand, &killCommand, &deleteCommand, &waitCommand, &watchCommand, &recoverCommand,
-		&updateCommand, &eventsCommand, &statsCommand, &specCommand, &validateCommand, &checkCommand, &featuresCommand,
-	}, unbuiltCommands()...)
+		&updateCommand, &eventsCommand, &statsCommand, &checkpointCommand, &restoreCommand, &specCommand,
+		&validateCommand, &checkCommand, &featuresCommand,
+	}
 }
 
 // commandNamed returns nil for a name that no command has. The ones that

@@ -75,9 +75,6 @@ func settingsMarkdown() string {
 func commandsMarkdown() string {
 	var b strings.Builder
 	for _, c := range commands() {
-		if c.unbuilt {
-			continue
-		}
 		fmt.Fprintf(&b, "\n## mesoc %s\n\n    mesoc %s%s\n\n%s\n", c.name, c.name, synopsis(c), c.description)
 		if len(c.options) == 0 {
 			continue
@@ -93,9 +90,6 @@ func commandsMarkdown() string {
 	}
 	b.WriteString("\n## Not built yet\n\nNamed by the interface, refused with an error that names them:\n\n")
 	for _, c := range commands() {
-		if c.unbuilt {
-			fmt.Fprintf(&b, "- the command `%s`\n", c.name)
-		}
 		for _, group := range c.options {
 			for i := range group {
 				if o := &group[i]; o.unbuilt {
@@ -126,9 +120,6 @@ func roff(s string) string {
 func commandsRoff() string {
 	var b strings.Builder
 	for _, c := range commands() {
-		if c.unbuilt {
-			continue
-		}
 		fmt.Fprintf(&b, ".SS \"mesoc %s%s\"\n%s\n", c.name, roff(synopsis(c)), roff(c.description))
 		for _, group := range c.options {
 			for i := range group {

@@ -17,6 +17,7 @@ import (
 	"github.com/mesoc/mesoc/libcontainer/launch"
 	"github.com/mesoc/mesoc/libcontainer/plan"
 	"github.com/mesoc/mesoc/libcontainer/resctrl"
+	"github.com/mesoc/mesoc/libcontainer/stage"
 	"github.com/mesoc/mesoc/libcontainer/store"
 )
 
@@ -44,6 +45,7 @@ type creation struct {
 	below    int // the directory that is going to be copied into a tmpfs
 	// console is what an attached run gives init to send its terminal to, or -1.
 	console int
+	judged  bool // of a restore: its processes have been looked at
 }
 
 // Create makes a container: everything but the program. On error nothing is
@@ -110,12 +112,7 @@ func (c *creation) make(ctx context.Context, gate plan.Gate) error {
 		c.record.Cgroup = "" // what may stand there is not ours to undo
 		return err
 	}
-	var err error
-	if c.pair, err = cgroup2.Create(c.mount, c.record.Cgroup, c.record.CgroupLeaf, c.limits.Controllers()); err != nil {
-		c.record.Cgroup = "" // what stands there is not ours to undo
-		return err
-	}
-	if err := c.makeClass(); err != nil {
+	if err := c.makeCgroups(); err != nil {
 		return err
 	}
 	spec := launch.Spec{
@@ -129,6 +126,7 @@ func (c *creation) make(ctx context.Context, gate plan.Gate) error {
 		Alone:        c.limits.OfMemory(),
 		Fault:        c.runtime.Fault,
 	}
+	var err error
 	if c.child, err = c.launch(&spec); err != nil {
 		return err
 	}
@@ -159,6 +157,15 @@ func (c *creation) make(ctx context.Context, gate plan.Gate) error {
 		return nil // run does it while the program starts
 	}
 	return c.publish()
+}
+
+// makeCgroups makes the container's cgroups, and its class of service.
+func (c *creation) makeCgroups() (err error) {
+	if c.pair, err = cgroup2.Create(c.mount, c.record.Cgroup, c.record.CgroupLeaf, c.limits.Controllers()); err != nil {
+		c.record.Cgroup = "" // what stands there is not ours to undo
+		return err
+	}
+	return c.makeClass()
 }
 
 // prepareDirectory makes what the container's directory holds beside the record.
@@ -315,13 +322,7 @@ func (c *creation) answer(event launch.Event) error {
 
 // createHooks runs the three kinds of hooks that come before the change of root.
 func (c *creation) createHooks() error {
-	host := runtimePlace("prestart", Creating, c.child.Pid, c.record.Bundle)
-	//lint:ignore SA1019 deprecated, and still due
-	if err := c.runHooks(c.hooks.Prestart, host); err != nil {
-		return err
-	}
-	host.kind = "createRuntime"
-	if err := c.runHooks(c.hooks.CreateRuntime, host); err != nil {
+	if err := c.runtimeHooks(c.child.Pid); err != nil {
 		return err
 	}
 	if len(c.hooks.CreateContainer) == 0 {
@@ -333,8 +334,23 @@ func (c *creation) createHooks() error {
 	if err != nil {
 		return err
 	}
-	inside.cwd, inside.env = c.record.Bundle, host.env
+	inside.cwd, inside.env = c.record.Bundle, stage.Environ()
 	return c.runHooks(c.hooks.CreateContainer, inside)
+}
+
+// runtimeHooks runs those of them that run in the runtime's namespaces, where
+// the process has its own.
+func (c *creation) runtimeHooks(pid int) error {
+	if c.hooks == nil {
+		return nil
+	}
+	host := runtimePlace("prestart", Creating, pid, c.record.Bundle)
+	//lint:ignore SA1019 deprecated, and still due
+	if err := c.runHooks(c.hooks.Prestart, host); err != nil {
+		return err
+	}
+	host.kind = "createRuntime"
+	return c.runHooks(c.hooks.CreateRuntime, host)
 }
 
 // publish makes the container known: as soon as the record says created, the

@@ -20,24 +20,11 @@ import (
 // end, passes signals on to it and deletes it. It returns the exit code of the
 // program, 128+n if signal n killed it.
 func (r *Runtime) Run(ctx context.Context, o RunOptions) (int, error) {
-	console := -1
-	var tty *terminal
-	if !o.Detach {
-		if o.ConsoleSocket != "" {
-			return 0, errors.New("cannot use console socket if mesoc will not detach or allocate tty [give --detach]")
-		}
-		var err error
-		if tty, console, err = newTerminal(); err != nil {
-			return 0, err
-		}
-		defer tty.close()
+	tty, console, err := o.attachable()
+	if err != nil {
+		return 0, err
 	}
-	if !o.Detach && !o.NoSubreaper {
-		// What the container leaves behind comes to us, and ends with the cgroup.
-		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-			return 0, fmt.Errorf("become a subreaper: %w", err)
-		}
-	}
+	defer tty.close()
 	c, err := r.create(ctx, &o.CreateOptions, plan.GateParent, console)
 	defer c.close()
 	if err != nil {
@@ -208,4 +195,21 @@ func passSignals(child *launch.Child, queue signals.Queue, tty *terminal, reap f
 			_ = child.Signal(s) // it may have ended just now
 		}
 	}
+}
+
+// attachable makes ready for an attached run.
+func (o *RunOptions) attachable() (tty *terminal, console int, err error) {
+	if o.Detach {
+		return nil, -1, nil
+	}
+	if o.ConsoleSocket != "" {
+		return nil, -1, errors.New("cannot use console socket if mesoc will not detach or allocate tty [give --detach]")
+	}
+	if !o.NoSubreaper {
+		// What the container leaves behind comes to us, and ends with the cgroup.
+		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+			return nil, -1, fmt.Errorf("become a subreaper: %w", err)
+		}
+	}
+	return newTerminal()
 }

@@ -38,7 +38,7 @@ var rooms = map[string][]string{
 		"libcontainer/program", "libcontainer/stage"},
 
 	"libcontainer": {
-		"libcontainer/bundle", "libcontainer/cgroup2", "libcontainer/cgroup2/devices", "libcontainer/compile", "libcontainer/guard",
+		"libcontainer/bundle", "libcontainer/cgroup2", "libcontainer/cgroup2/devices", "libcontainer/compile", "libcontainer/criu", "libcontainer/guard",
 		"libcontainer/internal/kernel", "libcontainer/internal/netlink", "libcontainer/internal/signals", "libcontainer/internal/sys",
 		"libcontainer/isolator", "libcontainer/launch", "libcontainer/plan", "libcontainer/program", "libcontainer/resctrl",
 		"libcontainer/seccomp", "libcontainer/stage", "libcontainer/store",
@@ -47,6 +47,7 @@ var rooms = map[string][]string{
 	"libcontainer/cgroup2":              {"libcontainer/cgroup2/devices", "libcontainer/internal/sys"},
 	"libcontainer/cgroup2/devices":      {},
 	"libcontainer/compile":              {"libcontainer/plan", "libcontainer/program"},
+	"libcontainer/criu":                 {"libcontainer/internal/sys"},
 	"libcontainer/features":             {"libcontainer/plan", "libcontainer/seccomp"},
 	"libcontainer/guard":                {},
 	"libcontainer/isolator":             {"libcontainer/plan"},

@@ -39,7 +39,7 @@ func Document(version, commit string) *features.Features {
 		Annotations: map[string]string{
 			"io.mesoc.version": version,
 			"io.mesoc.commit":  commit,
-			"org.opencontainers.runc.checkpoint.enabled": "false", // what engines ask for, of every runtime
+			"org.opencontainers.runc.checkpoint.enabled": "true", // what engines ask for, of every runtime
 		},
 		// All of ours: one that is not known is an error.
 		PotentiallyUnsafeConfigAnnotations: []string{"io.mesoc."},

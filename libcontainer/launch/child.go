@@ -123,6 +123,16 @@ func (c *Child) follow(pid int) error {
 	return err
 }
 
+// Adopt takes a process for its child that others have made, with this one as
+// its parent. There is no dialogue with it.
+func Adopt(pid int) (*Child, error) {
+	pidfd, err := sys.PidfdOpen(pid)
+	if err != nil {
+		return nil, err
+	}
+	return &Child{Pid: pid, Pidfd: pidfd, sync: -1, alone: -1}, nil
+}
+
 // Go lets a child that waits go on, and gives it the descriptors that it waits
 // for.
 func (c *Child) Go(fds ...int) error {

@@ -226,6 +226,8 @@ probe_timens() { [ -e /proc/self/ns/time ]; }
 probe_sys_resource() { [ $((0x$(sed -n 's/^CapEff:\t//p' /proc/self/status) >> 24 & 1)) = 1 ]; }
 probe_apparmor() { [ "$(cat /sys/module/apparmor/parameters/enabled)" = Y ] && command -v apparmor_parser; }
 probe_systemd() { command -v systemd-analyze; }
+# criu(8) asks the kernel, which takes it a while: a file of tests that needs it all over does that once.
+probe_criu() { [ "${CRIU_WORKS-}" ] && [ "$1" = criu ] || criu check ${1:+--feature "$1"}; }
 probe_bfq() { [ -e /sys/fs/cgroup/io.bfq.weight ]; }
 probe_idmap() { "$RIG" idmap "$T"; }
 probe_quota() { mkfs.xfs -V && modprobe loop; }

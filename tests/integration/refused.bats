@@ -5,16 +5,6 @@ load helpers
 
 setup_test() { ours "others have other gaps"; }
 
-@test "commands that are not built: an error with their name, for --help too" {
-	for c in checkpoint restore; do
-		rt $c "$ID"
-		fails "$c: not supported yet"
-		rt $c --help
-		fails "$c: not supported yet"
-	done
-	clean
-}
-
 @test "flags that are not built: create and run say which" {
 	for f in --sandbox=/tmp --disk-limit=1GB --network=n --publish=1:2 --volume=/a:/b --image-config=f; do
 		for c in create run; do

@@ -1,9 +1,13 @@
 package sys
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // MountPoint is one line of a mount table (proc_pid_mountinfo(5)).
 type MountPoint struct {
+	ID   int    // unlike that of any other mount there is
 	Root string // which part of the file system is shown: "/" for all of it
 	Path string // where
 	Type string // of the file system
@@ -22,6 +26,15 @@ func Mounts() ([]MountPoint, error) {
 	return ParseMounts(text), nil
 }
 
+// ReadMounts reads the mount table of a process.
+func ReadMounts(pid int) ([]MountPoint, error) {
+	text, err := ReadAll(CWD, "/proc/"+strconv.Itoa(pid)+"/mountinfo")
+	if err != nil {
+		return nil, err
+	}
+	return ParseMounts(text), nil
+}
+
 // ParseMounts reads a mount table. Lines that are none are passed over.
 func ParseMounts(table string) []MountPoint {
 	var list []MountPoint
@@ -33,7 +46,11 @@ func ParseMounts(table string) []MountPoint {
 		if !ok || !more || len(fields) < 6 {
 			continue
 		}
-		list = append(list, MountPoint{Root: unescape(fields[3]), Path: unescape(fields[4]), Type: kind})
+		id, err := strconv.Atoi(fields[0])
+		if err != nil {
+			continue
+		}
+		list = append(list, MountPoint{ID: id, Root: unescape(fields[3]), Path: unescape(fields[4]), Type: kind})
 	}
 	return list
 }

@@ -16,9 +16,9 @@ func TestParseMounts(t *testing.T) {
 
 33 24 0:35 /docker/x /mnt rw,nosuid - cgroup2 cgroup rw
 `)
-	want := []MountPoint{{"/", "/proc", "proc"}, {"/", `/a b\c`, "proc"}, {"/sys", "/proc/sys", "proc"}, {"/docker/x", "/mnt", "cgroup2"}}
+	want := []MountPoint{{22, "/", "/proc", "proc"}, {24, "/", `/a b\c`, "proc"}, {25, "/sys", "/proc/sys", "proc"}, {33, "/docker/x", "/mnt", "cgroup2"}}
 	if !slices.Equal(got, want) {
-		t.Errorf("%q, want %q", got, want)
+		t.Errorf("%+v, want %+v", got, want)
 	}
 }
 
@@ -48,7 +48,7 @@ func TestMounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !slices.ContainsFunc(mounts, func(m MountPoint) bool { return m.Path == "/" }) {
-		t.Errorf("nothing is mounted on / in %q", mounts)
+		t.Errorf("nothing is mounted on / in %+v", mounts)
 	}
 }
 
