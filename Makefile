@@ -35,7 +35,7 @@ export GOEXPERIMENT
 BIN := .cache/tests/bin
 SCRIPTS := .ci/run tests/suite $(wildcard contrib/*.sh) tests/setup/debian tests/setup/install tests/native/run \
 	tests/native/go tests/native/fuzz tests/vm/run tests/vm/kernel tests/vm/guest tests/vm/initramfs.sh tests/vm/check tests/vm/all \
-	tests/bench/peers tests/engines/run tests/engines/tree tests/integration/prepare
+	tests/bench/peers tests/engines/all tests/engines/run tests/engines/tree tests/integration/prepare
 
 # What shellcheck cannot see in bats files: each test is a subshell by design (2030, 2031), lists are split on purpose (2046), and variables
 # and arguments come and go through helpers.bash (2034, 2119, 2120, 2153, 2154).
@@ -92,11 +92,14 @@ test-vm: build test-bin ## the same on real kernels with every cgroup2 controlle
 	@tests/setup/install vm
 	tests/vm/all $(KERNELS)
 
-test-engines: build ## containerd, podman and dockerd with runc and with mesoc, natively (root)
+# Hours in an emulated VM, so what needs its controllers is asked for: tests/engines/all --vm 6.12
+test-engines: build ## dockerd, podman, containerd and its CRI plugin with runc and with mesoc, natively (root); ENGINES="--suite sid"
 	@tests/setup/install engines
-	for runtime in runc ./mesoc; do \
-		RUNTIME=$$runtime tests/engines/run tests/suite --log results/engines-$${runtime##*/} tests/engines/*.bats; \
-	done
+	tests/engines/all $(ENGINES)
+
+docs/engines.md: FORCE ## its table, from what test-engines has written
+	tests/engines/table results/engines.tsv $@ >$@.new
+	mv $@.new $@
 
 # An emulated machine is too slow to compile: everything that runs there is built here.
 test-bin:

@@ -89,7 +89,10 @@ not() { ! "$@"; }
 # napping: a container's program lives.
 napping() { pgrep -f "sleep $NAP" >/dev/null; }
 
-# answers COMMAND…: it succeeds within ten seconds.
+# eventually is more patient here: every step is several processes and a daemon's answer.
+eventually() { gone_within 60 "$@" || die "never came true: $*"; }
+
+# answers COMMAND…: it succeeds within a minute.
 answers() { eventually "$@" >"$HOME_OF/answers" 2>&1; }
 
 # e calls the client with files for its output: what it starts would keep a pipe open.
@@ -183,12 +186,14 @@ run_containerd() {
 
 # archive DIR: DIR.tar is the image as docker saves it.
 archive() {
-	local sum
+	local sum machine
+	machine=$(uname -m)
+	machine=${machine/x86_64/amd64}
 	mkdir "$1"
 	tar -C "$TREE" -cf "$1/layer.tar" .
 	sum=$(sha256sum "$1/layer.tar")
 	printf '{"architecture":"%s","os":"linux","config":{"Env":["PATH=/bin:/usr/bin"],"Cmd":["sleep","4321"]},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
-		"$(dpkg --print-architecture)" "${sum%% *}" >"$1/config.json"
+		"${machine/aarch64/arm64}" "${sum%% *}" >"$1/config.json"
 	echo '[{"Config":"config.json","RepoTags":["box:latest"],"Layers":["layer.tar"]}]' >"$1/manifest.json"
 	tar -C "$1" -cf "$1.tar" .
 }
