@@ -6,9 +6,8 @@
 // Compile is pure and decides everything; Attach and Replace make bpf(2) calls
 // on a cgroup's descriptor. It must not know what an OCI document looks like.
 //
-// The instructions are encoded here instead of by cilium/ebpf, whose
-// initialisation would cost every command a third of a millisecond. Its
-// assembler, disassembler and loader hold this encoder to account in the tests.
+// The instructions are encoded here; cilium/ebpf judges them in the tests. What
+// it would cost to link it is in assemble.go.
 package devices
 
 import "fmt"
