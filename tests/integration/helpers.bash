@@ -24,8 +24,7 @@ setup() {
 	UNDO=()
 	# Everything that a test starts inherits it: teardown looks for it.
 	export MESOC_SUITE_TAG=$ID
-	mkdir "$ROOT" "$BUNDLE"
-	"$RIG" bundle "$TEMPLATE" "$BATS_TEST_DIRNAME/testdata/config.json" "$BUNDLE"
+	"$RIG" bundle "$TEMPLATE" "$BATS_TEST_DIRNAME/testdata/config.json" "$BUNDLE" "$ROOT"
 	cd "$T" || return 1
 	if declare -F setup_test >/dev/null; then setup_test; fi
 }

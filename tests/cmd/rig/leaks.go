@@ -18,10 +18,16 @@ import (
 const tag = "MESOC_SUITE_TAG="
 
 // bundle makes a test's directories: the root filesystem as hard links to the
-// template, which costs next to nothing, and the configuration as a copy.
+// template, which costs next to nothing, and the configuration as a copy. The
+// state directory is left out where it is not wanted.
 func bundle(args []string) error {
-	if len(args) != 3 {
-		return fmt.Errorf("want TEMPLATE CONFIG DIR")
+	if len(args) != 3 && len(args) != 4 {
+		return fmt.Errorf("want TEMPLATE CONFIG DIR [STATE]")
+	}
+	for _, state := range args[3:] {
+		if err := os.Mkdir(state, 0o755); err != nil {
+			return err
+		}
 	}
 	template, root := args[0], filepath.Join(args[2], "rootfs")
 	err := filepath.WalkDir(template, func(path string, d fs.DirEntry, err error) error {
