@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
-	"runtime/debug"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -19,15 +21,20 @@ import (
 var statsCommand = command{
 	name:      "stats",
 	usage:     "print what containers use",
-	arguments: "ID...",
+	arguments: "[ID...]",
 	description: `Prints the figures of containers, each with all that it has started: a line
 of JSON for each with the names that Mesos gives them, or a table for people.
-A figure that nobody measures is not there.`,
+A figure that nobody measures is not there. Without an ID it is about all
+containers that live.
+
+With --interval it goes on until the containers have ended, or SIGINT (^C) or
+SIGTERM comes, and LOAD is how much of a processor was used in between. A table
+on a terminal is drawn anew each time.`,
 	options: [][]option{{
 		{name: "format", alias: "f", meta: "FORMAT", usage: "json or table (default: json)"},
-		{name: "interval", meta: "DURATION", usage: "print them again and again, with the load between, until the containers have ended"},
+		{name: "interval", meta: "DURATION", usage: "print them again and again, with the load between"},
 	}},
-	minArgs: 1, maxArgs: manyArguments, takesID: true,
+	maxArgs: manyArguments, takesID: true,
 	run: stats,
 }
 
@@ -40,75 +47,54 @@ func stats(c *call) error {
 	if err != nil {
 		return err
 	}
-	now, err := c.measure(c.args)
-	if interval == 0 || len(now) == 0 {
-		if printErr := c.printStats(format, now, nil, false); err == nil {
-			err = printErr
-		}
-		return err
+	v := statsView{out: c.stdout, table: format == "table"}
+	if interval > 0 {
+		v.before = map[string]*libcontainer.Stats{}
+		v.screen = terminal(c.stdout)
+		return c.runtime().FollowStats(context.Background(), c.args, interval, v.show)
 	}
-	debug.SetGCPercent(100) // it may take days, so the collector is needed after all
-	if err != nil {
-		fmt.Fprintln(c.stderr, err)
-	}
-	return c.watchStats(format, interval, now)
-}
-
-// watchStats prints figures until nothing of the containers runs any more.
-func (c *call) watchStats(format string, interval time.Duration, now []*libcontainer.Stats) error {
-	before := map[string]*libcontainer.Stats{}
-	for ticks := time.NewTicker(interval); ; <-ticks.C {
-		if err := c.printStats(format, now, before, isTerminal(c.stdout)); err != nil {
+	ids := c.args
+	if len(ids) == 0 {
+		if ids, err = c.runtime().Running(); err != nil {
 			return err
 		}
-		var ids []string
-		for _, s := range now {
-			if s.Tasks != nil && s.Tasks.Processes > 0 {
-				ids = append(ids, s.ID)
-				before[s.ID] = s
-			}
-		}
-		if len(ids) == 0 {
-			return nil
-		}
-		now, _ = c.measure(ids) // what is deleted meanwhile is not missed
 	}
+	now, err := c.measure(ids)
+	if printErr := v.show(now); err == nil {
+		err = printErr
+	}
+	return err
 }
 
 // measure returns the figures of those that can be measured, and the first
-// error.
+// error. Without an ID given, who is deleted meanwhile is not missed.
 func (c *call) measure(ids []string) (all []*libcontainer.Stats, first error) {
 	for _, id := range ids {
 		s, err := c.runtime().Stats(context.Background(), id)
-		if err == nil {
+		switch {
+		case err == nil:
 			all = append(all, s)
-		} else if first == nil {
+		case first == nil && (len(c.args) > 0 || !errors.Is(err, fs.ErrNotExist)):
 			first = err
 		}
 	}
 	return all, first
 }
 
-// isTerminal says whether somebody looks at it.
-func isTerminal(out any) bool {
-	f, ok := out.(*os.File)
-	if !ok {
-		return false
-	}
-	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
-	return err == nil
+// statsView prints figures, once or again and again.
+type statsView struct {
+	out    io.Writer
+	table  bool
+	before map[string]*libcontainer.Stats // the figures of the last time; nil if there is one time only
+	screen *os.File                       // what is drawn anew, if somebody looks at it
+	drawn  bool
 }
 
-// printStats writes in one go, so that a view that is redrawn does not flicker.
-func (c *call) printStats(format string, now []*libcontainer.Stats, before map[string]*libcontainer.Stats, redraw bool) error {
+// show writes in one go, so that what is drawn anew does not flicker.
+func (v *statsView) show(now []*libcontainer.Stats) error {
 	var out bytes.Buffer
-	if format == "table" {
-		if redraw {
-			out.WriteString("\x1b[H\x1b[J") // to the upper left, and clear from there
-		}
-		if len(now) > 0 {
-			statsTable(&out, now, before)
-		}
+	if v.table {
+		statsTable(&out, now, v.before)
 	} else {
 		encoder := json.NewEncoder(&out)
 		for _, s := range now {
@@ -117,15 +103,63 @@ func (c *call) printStats(format string, now []*libcontainer.Stats, before map[s
 			}
 		}
 	}
-	_, err := c.stdout.Write(out.Bytes())
+	if v.before != nil {
+		clear(v.before)
+		for _, s := range now {
+			v.before[s.ID] = s
+		}
+	}
+	text := out.Bytes()
+	if v.table && v.screen != nil {
+		rows, columns := 24, 80
+		if size, err := unix.IoctlGetWinsize(int(v.screen.Fd()), unix.TIOCGWINSZ); err == nil && size.Row > 0 && size.Col > 0 {
+			rows, columns = int(size.Row), int(size.Col)
+		}
+		text = redraw(text, rows, columns, !v.drawn)
+		v.drawn = true
+	}
+	_, err := v.out.Write(text)
 	return err
+}
+
+// redraw is a table as a terminal of that size is told to show it in place of
+// what it shows, which it first clears: lines that would wrap are cut, and of
+// those that would scroll the last says how many they are. The cursor is left
+// below, where whoever ends the view goes on.
+func redraw(table []byte, rows, columns int, fresh bool) []byte {
+	const home, clearLine, clearBelow = "\x1b[H", "\x1b[K", "\x1b[J"
+	lines := bytes.Split(bytes.TrimSuffix(table, []byte("\n")), []byte("\n"))
+	if room := max(rows-1, 2); len(lines) > room {
+		more := fmt.Appendf(nil, "and %d more", len(lines)-room+1)
+		lines = append(lines[:room-1:room-1], more)
+	}
+	out := []byte(home)
+	if fresh {
+		out = append(out, clearBelow...)
+	}
+	for _, line := range lines {
+		out = append(append(append(out, line[:min(len(line), columns)]...), clearLine...), '\n')
+	}
+	return append(out, clearBelow...)
+}
+
+// terminal is where somebody looks at what is written; nil if nobody does.
+func terminal(out any) *os.File {
+	f, ok := out.(*os.File)
+	if !ok {
+		return nil
+	}
+	if _, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS); err != nil {
+		return nil
+	}
+	return f
 }
 
 // statsTable writes a table with a row for each container. The load is that
 // since the figures before.
 func statsTable(out *bytes.Buffer, now []*libcontainer.Stats, before map[string]*libcontainer.Stats) {
 	w := tabwriter.NewWriter(out, 0, 1, 3, ' ', 0)
-	heading := "ID\tCPU TIME\tMEMORY\tLIMIT\tPROCESSES\tTHREADS\tRECEIVED\tSENT\n"
+	heading := "ID\tCPU TIME\tMEMORY\tLIMIT\tPROCESSES\tTHREADS\tRECEIVED\tSENT\tREAD\tWRITTEN\n"
 	if before != nil {
 		heading = "ID\tLOAD\t" + heading[len("ID\t"):]
 	}
@@ -140,10 +174,24 @@ func statsTable(out *bytes.Buffer, now []*libcontainer.Stats, before map[string]
 		if s.CPU != nil {
 			cpu = (time.Duration(s.CPU.Usage) * time.Microsecond).Round(time.Millisecond).String()
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cpu, size(u.MemTotal), size(u.MemLimit),
-			count(u.Processes), count(u.Threads), size(u.NetRxBytes), size(u.NetTxBytes))
+		read, written := throughput(s)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cpu, size(u.MemTotal), size(u.MemLimit),
+			count(u.Processes), count(u.Threads), size(u.NetRxBytes), size(u.NetTxBytes), size(read), size(written))
 	}
 	w.Flush()
+}
+
+// throughput sums up the devices; nil where the kernel counts none.
+func throughput(s *libcontainer.Stats) (read, written *uint64) {
+	if s.IO == nil {
+		return nil, nil
+	}
+	read, written = new(uint64), new(uint64)
+	for i := range s.IO {
+		*read += s.IO[i].ReadBytes
+		*written += s.IO[i].WrittenBytes
+	}
+	return read, written
 }
 
 // load is the share of one processor that was used between two measurements.

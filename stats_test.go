@@ -97,9 +97,9 @@ func TestStatsTable(t *testing.T) {
 	var out bytes.Buffer
 	statsTable(&out, []*libcontainer.Stats{s, none}, nil)
 	want := "" +
-		"ID            CPU TIME   MEMORY   LIMIT    PROCESSES   THREADS   RECEIVED   SENT\n" +
-		"c1            3.5s       1.5KiB   2.0MiB   2           7         1.0KiB     2.0KiB\n" +
-		"container-2   -          -        -        -           -         -          -\n"
+		"ID            CPU TIME   MEMORY   LIMIT    PROCESSES   THREADS   RECEIVED   SENT     READ   WRITTEN\n" +
+		"c1            3.5s       1.5KiB   2.0MiB   2           7         1.0KiB     2.0KiB   1B     2B\n" +
+		"container-2   -          -        -        -           -         -          -        -      -\n"
 	if out.String() != want {
 		t.Errorf("got\n%swant\n%s", out.String(), want)
 	}
@@ -109,9 +109,9 @@ func TestStatsTable(t *testing.T) {
 	out.Reset()
 	statsTable(&out, []*libcontainer.Stats{s, none}, map[string]*libcontainer.Stats{"c1": before})
 	want = "" +
-		"ID            LOAD     CPU TIME   MEMORY   LIMIT    PROCESSES   THREADS   RECEIVED   SENT\n" +
-		"c1            125.0%   3.5s       1.5KiB   2.0MiB   2           7         1.0KiB     2.0KiB\n" +
-		"container-2   -        -          -        -        -           -         -          -\n"
+		"ID            LOAD     CPU TIME   MEMORY   LIMIT    PROCESSES   THREADS   RECEIVED   SENT     READ   WRITTEN\n" +
+		"c1            125.0%   3.5s       1.5KiB   2.0MiB   2           7         1.0KiB     2.0KiB   1B     2B\n" +
+		"container-2   -        -          -        -        -           -         -          -        -      -\n"
 	if out.String() != want {
 		t.Errorf("got\n%swant\n%s", out.String(), want)
 	}
@@ -134,5 +134,24 @@ func TestIntervals(t *testing.T) {
 	}
 	if d, err := (given{{"interval", "1m"}}).interval(0); d != time.Minute || err != nil {
 		t.Errorf("1m is %v, %v", d, err)
+	}
+}
+
+// A table on a terminal stays within it, and nothing of the last one shows.
+func TestRedraw(t *testing.T) {
+	table := []byte("ID   LOAD\nc1   1.0%\nc2   2.0%\nc3   3.0%\n")
+	for _, c := range []struct {
+		rows, columns int
+		fresh         bool
+		want          string
+	}{
+		{24, 80, true, "\x1b[H\x1b[JID   LOAD\x1b[K\nc1   1.0%\x1b[K\nc2   2.0%\x1b[K\nc3   3.0%\x1b[K\n\x1b[J"},
+		{5, 7, false, "\x1b[HID   LO\x1b[K\nc1   1.\x1b[K\nc2   2.\x1b[K\nc3   3.\x1b[K\n\x1b[J"},
+		{4, 80, false, "\x1b[HID   LOAD\x1b[K\nc1   1.0%\x1b[K\nand 2 more\x1b[K\n\x1b[J"},
+		{1, 80, false, "\x1b[HID   LOAD\x1b[K\nand 3 more\x1b[K\n\x1b[J"},
+	} {
+		if got := string(redraw(table, c.rows, c.columns, c.fresh)); got != c.want {
+			t.Errorf("%d rows, %d columns: got\n%q\nwant\n%q", c.rows, c.columns, got, c.want)
+		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strconv"
 	"unsafe"
 
@@ -206,7 +207,12 @@ func untilExec(b *program.Builder, s *Spec, theirs, memfd, exe int, inputs map[s
 		b.Call(fmt.Sprintf("hand descriptor %d over", fd), unix.SYS_FCNTL, program.Const(fd), program.Const(unix.F_SETFD), program.Const(0))
 	}
 	keep(memfd)
+	fds := make([]int, 0, len(inputs))
 	for _, fd := range inputs {
+		fds = append(fds, fd)
+	}
+	slices.Sort(fds) // the same program each time
+	for _, fd := range fds {
 		keep(fd)
 	}
 	argv := s.argv(memfd)

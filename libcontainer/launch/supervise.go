@@ -253,14 +253,18 @@ func (c *Child) Entrust() error {
 		binary.NativeEndian.PutUint64(order[8:], uint64(c.first))
 	}
 	err := sys.SendFD(v.sync, order[:])
-	if err == nil {
-		var e Event
-		if e, err = v.Next(); err == nil && e.Code != toldReady {
-			err = fmt.Errorf("event %d is unknown", e.Code)
+	if err != nil {
+		if lost := c.LostSupervisor(); lost != nil {
+			return lost
 		}
+		return fmt.Errorf("entrust the process to its supervisor: %w", err)
+	}
+	e, err := v.Next()
+	if err == nil && e.Code != toldReady {
+		err = fmt.Errorf("event %d is unknown", e.Code)
 	}
 	if err != nil {
-		return fmt.Errorf("entrust the process to its supervisor: %w", err)
+		return fmt.Errorf("supervise the process: %w", err)
 	}
 	return nil
 }

@@ -43,6 +43,8 @@ func alone() {
 }
 
 // end runs the image and ends the process as its failure demands.
+//
+//go:nosplit
 func end(image uintptr) {
 	if load64(image) != imageMagic {
 		os.Exit(ExitBadImage)
@@ -67,7 +69,11 @@ func descriptor(s string) (fd uintptr, ok bool) {
 
 // run runs the image at that address until an operation fails, or none is
 // left (ENOEXEC). A program that does its work ends in an execve or an exit
-// and is not seen again. It does not allocate.
+// and is not seen again. It does not allocate, and neither it nor what it calls
+// looks at the stack's limit: that is where the scheduler takes over, which in a
+// process that a program has cloned waits for ever, for threads that are not there.
+//
+//go:nosplit
 func run(image uintptr) (index uint64, errno uint32) {
 	ops := load64(image + offOps)
 	op := image + uintptr(load64(image+offFirst))
@@ -93,6 +99,8 @@ func run(image uintptr) (index uint64, errno uint32) {
 }
 
 // operate carries the operation out once and returns its result, negative errnos included.
+//
+//go:nosplit
 func operate(op uintptr) uintptr {
 	var a [6]uintptr
 	cells := load32(op + opCells)
@@ -125,6 +133,8 @@ func operate(op uintptr) uintptr {
 }
 
 // settle finds the errno of a result, 0 for success, and keeps what is to be kept.
+//
+//go:nosplit
 func settle(op, r uintptr) uint32 {
 	if r >= ^uintptr(maxErrno-1) {
 		return uint32(-r)
@@ -140,6 +150,8 @@ func settle(op, r uintptr) uint32 {
 
 // answer looks the errno up in the rules: how many operations to skip, or -1
 // for again. Without a rule success goes on and a failure is not ok.
+//
+//go:nosplit
 func answer(op uintptr, errno uint32) (jump int64, ok bool) {
 	rule := op + opRules
 	for range load32(op+opFlags) >> ruleShift {
@@ -152,6 +164,8 @@ func answer(op uintptr, errno uint32) (jump int64, ok bool) {
 }
 
 // report writes {index, errno} to the report descriptor. Nobody may be listening.
+//
+//go:nosplit
 func report(image uintptr, index uint64, errno uint32) {
 	at := image + offScratch
 	*(*uint32)(pointer(at)) = uint32(index) + load32(image+offIndexBase)
@@ -164,9 +178,14 @@ func report(image uintptr, index uint64, errno uint32) {
 	}
 }
 
+//go:nosplit
 func load32(at uintptr) uint32 { return *(*uint32)(pointer(at)) }
+
+//go:nosplit
 func load64(at uintptr) uint64 { return *(*uint64)(pointer(at)) }
 
 // pointer makes a pointer of an address in the image: memory that the Go
 // runtime knows nothing of.
+//
+//go:nosplit
 func pointer(at uintptr) unsafe.Pointer { return unsafe.Add(unsafe.Pointer(nil), at) }

@@ -102,12 +102,10 @@ absent() {
 	rt stats --format table "$ID"
 	ok
 	eq "$(wc -l <"$out_file")" 2
-	matches "${output%%$'\n'*}" '^ID +CPU TIME +MEMORY +LIMIT +PROCESSES +THREADS +RECEIVED +SENT$'
-	matches "${output#*$'\n'}" "^$ID +[0-9.a-z]+ +.* +1 +1 +- +-$"
+	matches "${output%%$'\n'*}" '^ID +CPU TIME +MEMORY +LIMIT +PROCESSES +THREADS +RECEIVED +SENT +READ +WRITTEN$'
+	matches "${output#*$'\n'}" "^$ID +[0-9.a-z]+ +.* +1 +1 +- +- +[^ ]+ +[^ ]+$"
 	rt stats --format yaml "$ID"
 	fails yaml
-	rt stats
-	fails "requires a minimum of 1 argument"
 }
 
 @test "--interval: again and again, until the containers have ended" {
@@ -126,4 +124,94 @@ absent() {
 	eq "$(cat live.err)" ""
 	rt stats --interval 0s "$ID"
 	fails "must be greater than 0"
+}
+
+# live [ARG…]: a live view in the background, in the files live and live.err.
+live() {
+	"$RUNTIME" --root "$ROOT" stats --interval 50ms "$@" >live 2>live.err 3>&- </dev/null &
+	live=$!
+	undo "kill -KILL $live 2>/dev/null || :"
+}
+
+# seen N TEXT: it is there N times.
+seen() { [ "$(grep -c -- "$2" live)" -ge "$1" ]; }
+
+@test "without an ID: all that live, and none is none" {
+	rt stats
+	ok
+	eq "$output" ""
+	rt stats --format table
+	ok
+	matches "$output" '^ID +CPU TIME'
+	eq "$(wc -l <"$out_file")" 1
+	script 'sleep 1000'
+	start_box
+	rt create --bundle "$BUNDLE" "$ID-b"
+	ok
+	rt create --bundle "$BUNDLE" "$ID-c"
+	ok
+	rt kill "$ID-b" KILL
+	stopped "$ID-b"
+	rt stats
+	ok
+	eq "$(wc -l <"$out_file")" 2
+	has "$output" "\"$ID\""
+	has "$output" "\"$ID-c\""
+	rt stats "$ID-b"
+	ok
+}
+
+@test "--interval without an ID: containers come and go, and SIGINT is the end" {
+	live
+	script 'sleep 1000'
+	start_box
+	eventually seen 2 "\"$ID\""
+	rt create --bundle "$BUNDLE" "$ID-b"
+	ok
+	eventually seen 2 "\"$ID-b\""
+	rt delete --force "$ID"
+	ok
+	rt delete --force "$ID-b"
+	ok
+	start_box
+	before=$(grep -c "\"$ID\"" live)
+	eventually seen $((before + 2)) "\"$ID\""
+	kill -INT $live
+	"$RIG" wait $live 20
+	code=0
+	wait $live || code=$?
+	eq "$code" 0
+	eq "$(cat live.err)" ""
+	# Each line is whole, the last one too.
+	[ "$(wc -l <live)" = "$(grep -c '^{.*}}$' live)" ]
+}
+
+@test "--interval with IDs: one that is none is told once, the others go on" {
+	script 'sleep 1000'
+	start_box
+	live "nobody$ID" "$ID"
+	eventually seen 3 "\"$ID\""
+	kill -TERM $live
+	wait $live
+	eq "$(grep -c "nobody$ID" live.err)" 1
+	rt stats --interval 1s "nobody$ID"
+	fails "does not exist"
+}
+
+@test "--interval on a terminal: one table is drawn over the other" {
+	script 'sleep 1000'
+	start_box
+	mkfifo key
+	command script -qfec "stty rows 10 cols 40; exec $RUNTIME --root $ROOT stats --interval 50ms --format table $ID" typed <key >/dev/null 2>&1 3>&- &
+	shown=$!
+	undo "kill -KILL $shown 2>/dev/null || :"
+	exec 9>key
+	drawn() { [ "$(grep -c $'\e\\[HID' typed)" -ge 2 ]; }
+	eventually drawn
+	printf '\003' >&9
+	wait $shown
+	exec 9>&-
+	has "$(cat typed)" $'\e[H\e[JID'
+	# What does not fit is cut.
+	hasnt "$(cat typed)" WRITTEN
 }

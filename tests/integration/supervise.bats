@@ -183,7 +183,7 @@ parent_of() { sed 's/.*) . \([0-9]*\) .*/\1/' "/proc/$1/stat"; }
 }
 
 @test "supervise: one that was stopped does not keep anybody for long" {
-	script 'exit 0'
+	script 'sleep 1000'
 	supervise
 	kill -STOP "$supervisor"
 	rt delete --force "$ID"
@@ -283,4 +283,46 @@ ends() {
 	[ "$lost" -ge 1 ]
 	[ "$kept" -ge 1 ]
 	clean
+}
+
+OOM_REASON=REASON_CONTAINER_LIMITATION_MEMORY
+
+@test "supervise: a memory limit is the reason, also when the cgroup is gone" {
+	need controller:memory
+	script 'x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done' '/linux/resources={"memory":{"limit":16777216,"swap":16777216}}'
+	supervise
+	rt wait "$ID"
+	eq "$status" 137
+	matches "$output" "^\{\"signal\":9,\"reason\":\"$OOM_REASON\",\"message\":\"Memory limit exceeded: limit 16.0MB,[^\"]* processes killed 1\",\"resources\":\{\"mem\":16\},$STAMP\}\$"
+	find "$(cgroup)" -depth -type d -exec rmdir {} +
+	eq "$(state /mesoc/termination/reason)" $OOM_REASON
+	eq "$(state /mesoc/termination/resources/mem)" 16
+	rt delete "$ID"
+	ok
+	# A shell says of its command that it was killed: that is how init ended too.
+	script '(x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done); exit $?' '/linux/resources={"memory":{"limit":16777216,"swap":16777216}}'
+	supervise
+	rt wait "$ID"
+	eq "$status" 137
+	has "$output" "\"exit_code\":137,\"reason\":\"$OOM_REASON\""
+	rt delete "$ID"
+	ok
+	# Who comes over the death of a child has ended as he wanted to.
+	script '(x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done); exit 3' '/linux/resources={"memory":{"limit":16777216,"swap":16777216}}'
+	supervise
+	rt wait "$ID"
+	matches "$output" "^\{\"exit_code\":3,$STAMP\}\$"
+	clean_up_and_kill
+}
+
+# clean_up_and_kill: killed by somebody, with a limit that was never hit.
+clean_up_and_kill() {
+	rt delete "$ID"
+	ok
+	script 'sleep 1000' '/linux/resources={"memory":{"limit":16777216}}'
+	supervise
+	rt kill "$ID" KILL
+	ok
+	rt wait "$ID"
+	matches "$output" "^\{\"signal\":9,$STAMP\}\$"
 }
