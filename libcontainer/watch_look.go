@@ -95,8 +95,7 @@ func (w *watcher) rootChanged(c sys.Change) error {
 	return nil
 }
 
-// look looks at the containers that have come, gone or changed; those around
-// others first.
+// look looks at the containers that have come, gone or changed.
 func (w *watcher) look() {
 	if w.rescan {
 		w.rescan = false
