@@ -11,9 +11,10 @@ import (
 )
 
 // faultVariable orders a failure of one step of the container's init, for
-// tests: MESOC_TEST_FAULT=12 or MESOC_TEST_FAULT=12:ENOSPC. It is no setting
-// of the operator, and says nothing that --debug does not show. The other is
-// that for the program of the supervisor.
+// tests: MESOC_TEST_FAULT=12 or MESOC_TEST_FAULT=12:ENOSPC; with 12:SIGKILL
+// that is what the process group gets then. It is no setting of the operator,
+// and says nothing that --debug does not show. The other is that for the
+// program of the supervisor.
 const (
 	faultVariable           = "MESOC_TEST_FAULT"
 	supervisorFaultVariable = "MESOC_TEST_SUPERVISOR_FAULT"
@@ -26,15 +27,16 @@ func fault(environ []string, variable string) (*program.Fault, error) {
 		return nil, nil
 	}
 	step, name, named := strings.Cut(value, ":")
-	errno := unix.EIO
+	f := &program.Fault{Errno: unix.EIO}
 	if named {
-		errno = errnoNamed(name)
+		f.Errno, f.Signal = errnoNamed(name), unix.SignalNum(name)
 	}
-	n, err := strconv.Atoi(step)
-	if err != nil || n < 0 || errno == 0 {
-		return nil, fmt.Errorf("read %s=%s: must be a step, or a step and an errno: 12:ENOSPC", variable, value)
+	var err error
+	f.Step, err = strconv.Atoi(step)
+	if err != nil || f.Step < 0 || f.Errno == 0 && f.Signal == 0 {
+		return nil, fmt.Errorf("read %s=%s: must be a step, or a step and an errno or a signal: 12:ENOSPC, 12:SIGKILL", variable, value)
 	}
-	return &program.Fault{Step: n, Errno: errno}, nil
+	return f, nil
 }
 
 // errnoNamed is 0 for a name that no errno has.

@@ -223,10 +223,16 @@ type Image struct {
 	Fault *Fault
 }
 
-// Fault is a failure to order.
+// Fault is a failure to order: of a step with an errno, or of everybody at
+// that step.
 type Fault struct {
 	Step  int
-	Errno unix.Errno
+	Errno unix.Errno // 1 to 4095; 0 with a Signal
+	// Signal, if set, is sent to the stage's process group, and then the step
+	// fails. The runtime is in that group until the stage has a session of its
+	// own, so it dies at that very step; the stage may be the init of a pid
+	// namespace, which no signal of its own ends.
+	Signal unix.Signal
 }
 
 // Encode writes the image. It returns an error if an input has no value, a
@@ -252,12 +258,12 @@ func (p *Program) Encode(in Image) ([]byte, error) {
 		}
 		le.PutUint64(img[uint64(cell)-p.base:], v)
 	}
-	if f := in.Fault; f != nil && (f.Step < 0 || f.Step >= len(p.ops) || f.Errno == 0) {
-		return nil, fmt.Errorf("encode program: no fault %d can be made at step %d of %d", f.Errno, f.Step, len(p.ops))
+	if f := in.Fault; f != nil && (f.Step < 0 || f.Step >= len(p.ops) || (f.Errno == 0) == (f.Signal == 0)) {
+		return nil, fmt.Errorf("encode program: no fault %d, %d can be made at step %d of %d", f.Errno, f.Signal, f.Step, len(p.ops))
 	}
 	for i, op := range p.ops {
 		if in.Fault != nil && in.Fault.Step == i {
-			op = faulty(p, in.Fault.Errno)
+			op = in.Fault.op(p)
 		}
 		if err := op.encode(img[first+i*OpSize:][:OpSize], i); err != nil {
 			return nil, err
@@ -266,10 +272,14 @@ func (p *Program) Encode(in Image) ([]byte, error) {
 	return img, nil
 }
 
-// faulty is an operation that always fails with errno e: a comparison of the
-// magic number with nothing.
-func faulty(p *Program, e unix.Errno) *Op {
-	return &Op{kind: Check, nargs: 4, args: [6]Arg{{value: p.base + offMagic}, {value: 0}, {value: 1}, {value: uint64(e)}}}
+// op is an operation that always fails: a comparison of the magic number with
+// nothing, or a kill that does not return what it should.
+func (f *Fault) op(p *Program) *Op {
+	if f.Signal != 0 {
+		kill := &Op{kind: Call, nr: unix.SYS_KILL, nargs: 2, args: [6]Arg{{value: 0}, {value: uint64(f.Signal)}}}
+		return kill.Want(1)
+	}
+	return &Op{kind: Check, nargs: 4, args: [6]Arg{{value: p.base + offMagic}, {value: 0}, {value: 1}, {value: uint64(f.Errno)}}}
 }
 
 // The flags of an encoded operation; the number of rules stands above them.

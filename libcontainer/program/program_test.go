@@ -232,3 +232,26 @@ func TestFault(t *testing.T) {
 		t.Errorf("check *%#x & %#x == %#x else %d", at, mask, want, errno)
 	}
 }
+
+// TestFaultOfAll: the step becomes a kill of the process group that fails.
+func TestFaultOfAll(t *testing.T) {
+	b := NewBuilder(Base)
+	b.Call("only", unix.SYS_GETPID)
+	for _, f := range []Fault{{Step: 0}, {Step: 0, Errno: unix.EIO, Signal: unix.SIGKILL}, {Step: 1, Signal: unix.SIGKILL}} {
+		if _, err := b.Program().Encode(Image{Fault: &f}); err == nil {
+			t.Errorf("%+v was encoded", f)
+		}
+	}
+	encoded, err := b.Program().Encode(Image{Fault: &Fault{Signal: unix.SIGKILL}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	img := image(encoded)
+	op := int(img.u64(0x10))
+	if Kind(img.u32(op)) != Call || img.u32(op+4) != unix.SYS_KILL || img.u64(op+16) != 0 || img.u64(op+24) != uint64(unix.SIGKILL) {
+		t.Error("the step is no kill of the group")
+	}
+	if img.u32(op+12)&flagWant == 0 || img.u64(op+72) == 0 {
+		t.Error("the step does not fail where the stage survives")
+	}
+}
