@@ -181,10 +181,55 @@ func (r *crashRig) mustRun(t *testing.T, args ...string) {
 	defer out.Close()
 	cmd := r.command(args)
 	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Run(); err != nil {
+	if err = cmd.Start(); err == nil {
+		stop := reapOthers(cmd.Process.Pid)
+		err = cmd.Wait()
+		stop()
+	}
+	if err != nil {
 		text, _ := os.ReadFile(out.Name())
 		t.Fatalf("mesoc %s: %v\n%s", strings.Join(args, " "), err, text)
 	}
+}
+
+// reapOthers reaps all children but one until stop is called: an init cannot
+// end while what was in its pid namespace waits for being reaped by us.
+func reapOthers(pid int) (stop func()) {
+	ended, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-ended:
+				return
+			case <-time.After(time.Millisecond):
+			}
+			for _, child := range children() {
+				if child != pid {
+					_, _ = unix.Wait4(child, nil, unix.WNOHANG, nil)
+				}
+			}
+		}
+	}()
+	return func() {
+		close(ended)
+		<-done
+	}
+}
+
+// children are those of this process.
+func children() []int {
+	var pids []int
+	list, _ := filepath.Glob("/proc/self/task/*/children")
+	for _, file := range list {
+		b, _ := os.ReadFile(file)
+		for word := range strings.FieldsSeq(string(b)) {
+			if n, err := strconv.Atoi(word); err == nil {
+				pids = append(pids, n)
+			}
+		}
+	}
+	return pids
 }
 
 // crashPoint is the moment before a process makes a system call for the nth time.
@@ -268,18 +313,11 @@ func descendants(patience time.Duration) string {
 		case err != nil && !errors.Is(err, unix.EINTR):
 			return err.Error()
 		case pid == 0 && time.Now().After(deadline):
-			list, _ := filepath.Glob("/proc/self/task/*/children")
 			var text []byte
-			for _, file := range list {
-				b, _ := os.ReadFile(file)
-				text = append(text, b...)
-			}
-			for _, pid := range strings.Fields(string(text)) {
-				line, _ := os.ReadFile("/proc/" + pid + "/stat")
+			for _, child := range children() {
+				line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", child))
 				text = append(text, line...)
-				if n, err := strconv.Atoi(pid); err == nil {
-					_ = unix.Kill(n, unix.SIGKILL)
-				}
+				_ = unix.Kill(child, unix.SIGKILL)
 			}
 			return string(text)
 		case pid == 0:
