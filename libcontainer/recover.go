@@ -69,11 +69,15 @@ const createPatience = 300 * time.Millisecond
 // recovery is a Recover on its way.
 type recovery struct {
 	Recovery
-	runtime  *Runtime
-	store    *store.Store
-	mount    cgroup2.Mount
-	cgroups  map[string]string // of each container that the state knows
-	deadline time.Time         // of createPatience
+	runtime *Runtime
+	store   *store.Store
+	mount   cgroup2.Mount
+	cgroups map[string]string // of each container that the state knows
+	parents map[string]string // of each of them that is nested
+	// unreadable are those whose records cannot be read, wherever they are nested.
+	unreadable map[string]bool
+	fatherless map[string]bool // those whose parent is gone
+	deadline   time.Time       // of createPatience
 }
 
 // Recover compares the state directory with processes and cgroups. What goes
@@ -84,7 +88,8 @@ func (r *Runtime) Recover(_ context.Context, o RecoverOptions) (*Recovery, error
 	if err != nil {
 		return nil, err
 	}
-	v := &recovery{runtime: r, store: s, cgroups: map[string]string{}, deadline: time.Now().Add(createPatience)}
+	v := &recovery{runtime: r, store: s, deadline: time.Now().Add(createPatience),
+		cgroups: map[string]string{}, parents: map[string]string{}, unreadable: map[string]bool{}, fatherless: map[string]bool{}}
 	v.Recovered, v.Orphans, v.Incomplete, v.Stale = []string{}, []Orphan{}, []Incomplete{}, []string{}
 	v.Cleaned, v.Errors = []string{}, []RecoveryError{}
 	// The cgroups first: a container is on record before its cgroup is made,
@@ -106,7 +111,8 @@ func (r *Runtime) Recover(_ context.Context, o RecoverOptions) (*Recovery, error
 			v.fail(id, err)
 		}
 	}
-	v.findOrphans(found)
+	v.findOrphans(append(found, v.findElsewhere()...))
+	v.findFatherless()
 	if o.Clean {
 		v.clean()
 	}
@@ -127,7 +133,7 @@ func (v *recovery) examine(id string) error {
 		return nil // deleted since
 	case err != nil:
 		// What every container has is not to be taken for an orphan's.
-		v.cgroups[id] = path.Join(v.runtime.CgroupsRoot, id)
+		v.cgroups[id], v.unreadable[id] = path.Join(v.runtime.CgroupsRoot, id), true
 		return err
 	}
 	return v.classify(&record)
@@ -135,6 +141,9 @@ func (v *recovery) examine(id string) error {
 
 func (v *recovery) classify(record *store.Record) error {
 	v.cgroups[record.ID] = record.Cgroup
+	if record.Parent != "" {
+		v.parents[record.ID] = record.Parent
+	}
 	status, err := v.runtime.status(record)
 	switch {
 	case err != nil:
@@ -198,25 +207,33 @@ func (v *recovery) findOrphans(found []string) {
 		known[canonical(cgroup)] = true
 	}
 	for _, at := range found {
-		if known[at] {
+		id := v.idOf(at)
+		if known[at] || v.unreadable[id] {
 			continue
 		}
-		id := path.Base(at)
-		cg, err := cgroup2.Open(v.mount, at)
-		if errors.Is(err, unix.ENOENT) {
+		if there, err := cgroup2.Exists(v.mount, at); err == nil && !there {
 			continue // of a container that was deleted since
 		}
-		var pids []int
-		if err == nil {
-			pids, err = cg.Processes()
-			cg.Close()
-		}
-		if err != nil {
-			v.fail(id, err)
-		}
-		slices.Sort(pids)
-		v.Orphans = append(v.Orphans, Orphan{ID: id, Cgroup: at, Processes: append([]int{}, pids...)})
+		v.Orphans = append(v.Orphans, Orphan{ID: id, Cgroup: at, Processes: v.processesIn(id, at)})
 	}
+}
+
+// processesIn are those of an orphan, sorted.
+func (v *recovery) processesIn(id, at string) []int {
+	cg, err := cgroup2.Open(v.mount, at)
+	if errors.Is(err, unix.ENOENT) {
+		return []int{}
+	}
+	var pids []int
+	if err == nil {
+		pids, err = cg.Processes()
+		cg.Close()
+	}
+	if err != nil {
+		v.fail(id, err)
+	}
+	slices.Sort(pids)
+	return append([]int{}, pids...)
 }
 
 // canonical is a cgroup's path as cgroup2 has it.

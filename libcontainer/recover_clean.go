@@ -143,6 +143,9 @@ func (v *recovery) spare(cgroup string) error {
 // puts it on record as that: then nobody makes a container of that name
 // meanwhile, and if this one is killed the next can go on.
 func (v *recovery) cleanOrphan(o *Orphan) (done bool, err error) {
+	if v.fatherless[o.ID] && canonical(v.cgroups[o.ID]) == o.Cgroup {
+		return v.cleanFatherless(o.ID)
+	}
 	if other, _ := v.claimant("", o.Cgroup); other != "" {
 		return false, fmt.Errorf("keep cgroup %s: container %s is in it", o.Cgroup, other)
 	}
@@ -153,6 +156,7 @@ func (v *recovery) cleanOrphan(o *Orphan) (done bool, err error) {
 		ID:          o.ID,
 		Created:     time.Now(),
 		Status:      store.Creating,
+		Parent:      v.parentAt(o.Cgroup),
 		Cgroup:      o.Cgroup,
 		CgroupLeaf:  v.runtime.CgroupsLeaf,
 		CgroupMount: v.mount.Path,

@@ -350,3 +350,160 @@ BARE='/mounts=[] /linux/maskedPaths! /linux/readonlyPaths! /root/readonly!'
 	rt delete --force "$P"
 	clean
 }
+
+# own_root: a root cgroup of the test's own: to recover, the containers of the
+# other tests are orphans.
+own_root() {
+	export MESOC_CGROUPS_ROOT=$ID.root
+	TREE=/sys/fs/cgroup/$ID.root
+	mkdir "$TREE"
+	undo "find $TREE -depth -type d -exec rmdir {} +"
+}
+
+report() { "$RIG" get "$out_file" "$@" | paste -sd ' '; }
+
+@test "recover: children whose parent is gone are orphans, and cleaned before it" {
+	own_root
+	family
+	box "$ID.d"
+	rt recover
+	eq "$(report /recovered /orphans)" "[\"$C\",\"$ID.d\",\"$G\",\"$P\"] []"
+	rt kill "$C" KILL
+	stopped "$C"
+	rm -r "${ROOT:?}/$P"
+	rt recover
+	ok
+	eq "$(report /recovered /stale /incomplete /cleaned /errors)" "[\"$ID.d\"] [] [] [] []"
+	eq "$(report /orphans/0/id /orphans/1/id /orphans/2/id /orphans/2/cgroup)" "$P $G $C $ID.root/$P/mesos/$C"
+	has "$(report /orphans/0/processes)" "$(state /pid "$G")"
+	has "$(report /orphans/1/processes)" "$(state /pid "$G")"
+	rt recover --clean
+	ok
+	eq "$(report /recovered /cleaned /errors)" "[\"$ID.d\"] [\"$C\",\"$G\",\"$P\"] []"
+	none "$P" "$C" "$G"
+	rt recover --clean
+	eq "$(report /orphans /cleaned)" "[] []"
+	rt delete --force "$ID.d"
+}
+
+@test "recover: cgroups of nested containers that no state knows" {
+	own_root
+	family
+	rm -r "${ROOT:?}/$G"
+	rt recover
+	eq "$(report /recovered /orphans/0/id /orphans/0/cgroup)" "[\"$C\",\"$P\"] $G $ID.root/$P/mesos/$C/mesos/$G"
+	rt recover --clean
+	ok
+	eq "$(report /recovered /cleaned)" "[\"$C\",\"$P\"] [\"$G\"]"
+	[ ! -e "$TREE/$P/mesos/$C/mesos" ]
+	status_is running "$C"
+	rm -r "${ROOT:?}/$C" "${ROOT:?}/$P"
+	rt recover --clean
+	ok
+	eq "$(report /orphans/0/id /orphans/1/id /cleaned)" "$P $C [\"$C\",\"$P\"]"
+	eq "$(ls -d "$TREE"/*/ 2>/dev/null)" ""
+	none "$P" "$C" "$G"
+}
+
+@test "recover: a parent whose config wanted its cgroup elsewhere" {
+	own_root
+	script "$SLEEP" "/linux/cgroupsPath:=/$ID.else/x"
+	undo "rmdir /sys/fs/cgroup/$ID.else"
+	box "$P"
+	box "$C" --parent "$P"
+	eq "$(state /mesoc/cgroup/path "$C")" "$ID.else/x/mesos/$C"
+	rt recover
+	eq "$(report /recovered /orphans)" "[\"$C\",\"$P\"] []"
+	rm -r "${ROOT:?}/$C"
+	rt recover --clean
+	ok
+	eq "$(report /orphans/0/cgroup /cleaned)" "$ID.else/x/mesos/$C [\"$C\"]"
+	[ ! -e "/sys/fs/cgroup/$ID.else/x/mesos" ]
+	rt delete --force "$P"
+	none "$C" "$P"
+}
+
+@test "records that cannot be read: delete --force finds the child's cgroup, and the parent its children" {
+	family
+	local pid
+	pid=$(state /pid "$G")
+	echo nonsense >"$ROOT/$G/state.json"
+	rt delete "$C"
+	fails "has nested containers: $G"
+	rt delete --force "$G"
+	ok
+	dead "$pid"
+	none "$G"
+	status_is running "$C"
+	pid=$(state /pid "$C")
+	echo nonsense >"$ROOT/$P/state.json"
+	rt delete --force "$P"
+	ok
+	dead "$pid"
+	none "$P" "$C"
+	clean
+}
+
+@test "a parent is deleted while a child is created: no child is left" {
+	script "$SLEEP"
+	for i in 1 2 3 4 5 6 7 8; do
+		box "$P"
+		"$RUNTIME" --root "$ROOT" create --parent "$P" --bundle "$BUNDLE" "$C" >/dev/null 2>&1 3>&- 4>&- </dev/null &
+		local other=$!
+		read -r -t "0.0$i" <> <(:) || :
+		rt delete --force "$P"
+		ok
+		wait $other || :
+		none "$P" "$C"
+	done
+	clean
+}
+
+@test "kill --all, ps, pause and stats: everything below" {
+	family
+	local pids
+	pids="$(state /pid "$P") $(state /pid "$C") $(state /pid "$G")"
+	rt ps --format json "$P"
+	for pid in $pids; do matches "$output" "[[,]$pid[],]"; done
+	rt ps --format json "$C"
+	hasnt "$output" "[$(state /pid "$P"),"
+	rt stats --format json "$P"
+	ok
+	[ "$("$RIG" get "$out_file" /statistics/processes)" -ge 3 ]
+	rt pause "$P"
+	ok
+	status_is paused "$G"
+	rt resume "$C"
+	fails "$P" "is paused"
+	rt exec "$G" true
+	[ "$status" -eq 255 ]
+	has "$stderr" paused
+	rt resume "$P"
+	ok
+	status_is running "$G"
+	rt kill --all "$P" KILL
+	ok
+	for c in "$P" "$C" "$G"; do stopped "$c"; done
+	rt delete --force "$P"
+	none "$P" "$C" "$G"
+	clean
+}
+
+@test "supervised and nested: the supervisor's word counts" {
+	script "$SLEEP"
+	box "$P" --supervise
+	edit /linux/namespaces='[{"type":"mount"}]' /hostname!
+	box "$C" --supervise --parent "$P"
+	rt kill "$C" TERM
+	rt wait "$C"
+	[ "$status" -eq 7 ]
+	rt delete "$C"
+	ok
+	rt wait "$C"
+	[ "$status" -eq 7 ]
+	box "$C" --supervise --parent "$P"
+	rt delete --force "$P"
+	ok
+	none "$P" "$C"
+	clean
+}
