@@ -53,12 +53,8 @@ func hasCgroupIn(record *store.Record, id string) bool {
 // destroyChildren destroys the containers that are nested in this one, and
 // before each those that are nested in it. One that cannot be destroyed does
 // not keep the others; the error is the first one's.
-func (c *container) destroyChildren() error {
-	if len(c.record.Children) == 0 {
-		return nil
-	}
-	children, err := c.runtime.childrenOf(&c.record)
-	for _, id := range children {
+func (c *container) destroyChildren() (err error) {
+	for _, id := range c.record.Children {
 		if childErr := c.destroyChild(id); childErr != nil && err == nil {
 			err = fmt.Errorf("destroy container %s, which is nested in it: %w", id, childErr)
 		}
@@ -70,10 +66,14 @@ func (c *container) destroyChild(id string) error {
 	child, err := c.runtime.lock(id)
 	defer child.close()
 	switch {
+	case errors.Is(err, store.ErrIncomplete) && child != nil:
+		return child.locked.Remove() // all that a delete has left, or a create made, that was killed
 	case errors.Is(err, store.ErrNotExist): // deleted since
 		return nil
 	case child == nil:
 		return err
+	case child.record.ID == "" && !hasCgroupIn(&c.record, id): // not its child's, then
+		return nil
 	case child.record.ID == "":
 		c.runtime.warn("delete container %s: %v", id, err)
 		child.record = c.assumeChild(id)

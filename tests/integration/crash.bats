@@ -262,3 +262,56 @@ plant() {
 	[ -e victim/file ]
 	clean
 }
+
+@test "create of a nested container killed at any moment: delete --force of it or of its parent, and recover --clean" {
+	ours "its own annotations"
+	script 'sleep 1000'
+	# Of its own, because to recover the containers of other tests are orphans.
+	export MESOC_CGROUPS_ROOT=$ID.root
+	mkdir "/sys/fs/cgroup/$ID.root"
+	undo "find /sys/fs/cgroup/$ID.root -depth -type d -exec rmdir {} +"
+	local shots=0
+	prepare_shot() {
+		rt state "$ID.p"
+		[ "$status" -eq 0 ] || rt run --detach --bundle "$BUNDLE" "$ID.p"
+		ok
+	}
+	after_shot() {
+		case $((shots++ % 3)) in
+		0) rt delete --force "$ID.c" ;;
+		1) rt delete --force "$ID.p" ;;
+		2)
+			rt recover --clean
+			ok
+			eq "$("$RIG" get "$out_file" /errors /orphans)" $'[]\n[]'
+			# One that was created in time is no leftover.
+			rt delete --force "$ID.c"
+			;;
+		esac
+		ok
+		[ ! -e "$ROOT/$ID.c" ]
+		eq "$(find "/sys/fs/cgroup/$ID.root" -name "$ID.c" -o -name mesos)" ""
+	}
+	shoot 24 create --parent "$ID.p" --bundle "$BUNDLE" "$ID.c"
+	rt delete --force "$ID.p"
+	ok
+}
+
+@test "delete --force of a parent killed at any moment: another one finishes" {
+	ours "its own annotations"
+	script 'sleep 1000'
+	prepare_shot() {
+		rt run --detach --bundle "$BUNDLE" "$ID.p"
+		ok
+		rt run --detach --parent "$ID.p" --bundle "$BUNDLE" "$ID.c"
+		ok
+		rt run --detach --parent "$ID.c" --bundle "$BUNDLE" "$ID.g"
+		ok
+	}
+	after_shot() {
+		rt delete --force "$ID.p"
+		ok
+		clean
+	}
+	shoot 12 delete --force "$ID.p"
+}

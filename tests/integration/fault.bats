@@ -4,7 +4,10 @@
 
 load helpers
 
-setup_test() { ours "its init is a program"; }
+setup_test() {
+	ours "its init is a program"
+	CGROUP=/sys/fs/cgroup/mesos/$ID
+}
 
 # An emulated machine takes half a second a step: it gets every seventh. A random
 # sample would be another test on another day.
@@ -60,9 +63,8 @@ fail_at() {
 		fails "$what" "$3"
 	fi
 	[[ $stderr != *$'\n'* ]] || die "more than one line: $stderr"
-	local left=("$ROOT"/*)
-	[ ! -e "${left[0]}" ] || die "state left by step $1"
-	[ ! -e "/sys/fs/cgroup/mesos/$ID" ] || die "cgroup left by step $1"
+	[ ! -e "$ROOT/$ID" ] || die "state left by step $1"
+	[ ! -e "$CGROUP" ] || die "cgroup left by step $1"
 }
 
 @test "each step of the usual program" {
@@ -178,5 +180,25 @@ fail_exec_at() {
 		MESOC_TEST_FAULT=$f rt create --bundle "$BUNDLE" "$ID"
 		fails MESOC_TEST_FAULT "$f"
 		clean
+	done
+}
+
+@test "each step of a nested container's program, which joins what is its parent's" {
+	edit -- /bin/sleep 1000
+	rt run --detach --bundle "$BUNDLE" "$ID.p"
+	ok
+	edit '/linux/namespaces=[{"type":"mount"}]' /hostname! "/annotations={\"io.mesoc.parent\":\"$ID.p\"}" -- /bin/true
+	program
+	CGROUP=/sys/fs/cgroup/mesos/$ID.p/mesos
+	[ "$(grep -c 'join .* namespace of container' steps)" -ge 4 ]
+	n=$(wc -l <steps)
+	MAY=" $(skippable | tr '\n' ' ') "
+	every=3
+	if emulated; then every=31; fi
+	for ((i = 0; i < n; i += every)); do
+		s=0
+		fail_at $i EIO "input/output error" || s=$?
+		[ $s -ne 2 ] || [[ "$MAY" == *" $i "* ]] || die "step $i was not reached: $(sed -n "$((i + 1))p" steps)"
+		[ $s -ne 1 ] || die "step $i: $(sed -n "$((i + 1))p" steps)"
 	done
 }
