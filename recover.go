@@ -13,7 +13,8 @@ var recoverCommand = command{
 	usage: "find what crashes have left, and clean it up",
 	description: `Compares the state directory with the cgroups below the root cgroup and with
 the processes, and prints a JSON object of lists: the containers that live
-(recovered); cgroups that no state knows, with their processes (orphans);
+(recovered); cgroups that no state knows, and containers whose parent is gone,
+with their processes (orphans);
 containers whose create was killed, and how far it had come (incomplete);
 containers whose process is gone (stale), which stay until they are deleted;
 what was destroyed (cleaned); and what could not be looked at or destroyed

@@ -13,7 +13,8 @@ var waitCommand = command{
 exit_code or signal; for which limit it was ended, if for one, as reason, message
 and resources (in megabytes); and if the end was seen, finished_at. Exits with
 the exit code, or 128 and the number of the signal. The end is remembered: a later wait,
-and state and list, tell it until the container is deleted.
+and state and list, tell it until the container is deleted; of a nested
+container wait does until the outermost one around it is deleted.
 
 The end of a container with --supervise is always known. Of others the kernel
 tells those who are not the parent only while they look: the end of a container
