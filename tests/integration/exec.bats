@@ -453,3 +453,29 @@ pids_in_leaf() { [ "$(wc -l <"$(leaf)/cgroup.procs")" -eq "$1" ]; }
 	ok
 	has "$(cat log)" "leaf/init"
 }
+
+# traces: all that an exec could leave: descriptors of init, processes, cgroups, files of the state.
+traces() {
+	ls "/proc/$1/fd"
+	find "$(cgroup)" -type d | sort
+	cat "$(leaf)/cgroup.procs"
+	find "$ROOT" | sort
+}
+
+@test "many execs leave no descriptor, process, cgroup or file behind (EXECS, 25)" {
+	local pid before i
+	script 'sleep 1000'
+	start_box
+	pid=$(state /pid)
+	rt exec "$ID" /bin/true
+	ok
+	before=$(traces "$pid")
+	for ((i = 0; i < ${EXECS:-25}; i++)); do
+		"$RUNTIME" --root "$ROOT" exec "$ID" /bin/true </dev/null 3>&- 4>&-
+	done
+	eq "$(traces "$pid")" "$before"
+	sleep 1001 3>&- 4>&- &
+	undo "kill $! 2>/dev/null || :"
+	echo $! >"$(leaf)/cgroup.procs"
+	[ "$(traces "$pid")" != "$before" ]
+}
