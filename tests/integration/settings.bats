@@ -71,10 +71,10 @@ plain() {
 	fails 'cgroups_root' '"../x"' 'flag --cgroups-root'
 	MESOC_CGROUPS_ROOT=a/../b plain list
 	fails 'cgroups_root' '"a/../b"' 'environment MESOC_CGROUPS_ROOT'
-	printf '# comment\nroot = "/tmp/x"\ncgroups_leaf = "a/b"\n' >c.toml
+	printf '# comment\nroot = "%s/x"\ncgroups_leaf = "a/b"\n' "$T" >c.toml
 	plain --config c.toml list
 	fails 'cgroups_leaf' '"a/b"' 'file c.toml, line 3'
-	[ ! -e /tmp/x ]
+	[ ! -e "$T/x" ]
 	while IFS='|' read -r name value; do
 		plain "--${name//_/-}" "$value" list
 		fails "$name" "\"$value\"" "flag --${name//_/-}"
