@@ -464,7 +464,7 @@ report() { "$RIG" get "$out_file" "$@" | paste -sd ' '; }
 	local pids
 	pids="$(state /pid "$P") $(state /pid "$C") $(state /pid "$G")"
 	rt ps --format json "$P"
-	for pid in $pids; do matches "$output" "[[,]$pid[],]"; done
+	for pid in $pids; do matches "$output" "[[,]${pid}[],]"; done
 	rt ps --format json "$C"
 	hasnt "$output" "[$(state /pid "$P"),"
 	rt stats --format json "$P"
