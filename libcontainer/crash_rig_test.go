@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -145,6 +146,22 @@ func (r *crashRig) configure(t *testing.T, namespaces, linux, more string) {
 	if err := os.WriteFile(r.bundle+"/config.json", []byte(config), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// requests are the flags for requests and limits; none where the controllers
+// for them are missing.
+func (r *crashRig) requests(t *testing.T) []string {
+	t.Helper()
+	controllers, err := os.ReadFile(r.cgroups + "/cgroup.controllers")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(controllers))
+	if !slices.Contains(fields, "cpu") || !slices.Contains(fields, "memory") {
+		return nil
+	}
+	t.Setenv("MESOC_ISOLATION", "cgroups/all")
+	return []string{"--annotation", `io.mesoc.resources={"requests":{"cpus":0.5,"mem":"64MB"},"limits":{"cpus":1,"mem":"128MB"}}`}
 }
 
 // command is a command line of mesoc, behind a program that runs it.

@@ -25,9 +25,11 @@ const crashCalls = "?mkdir,mkdirat,openat,write,?rename,renameat,?renameat2,?unl
 func TestCrash(t *testing.T) {
 	r := newCrashRig(t)
 	create := []string{"create", "--bundle", r.bundle, crashID}
-	parent := [][]string{{"run", "--detach", "--supervise", "--bundle", r.bundle, crashParent}}
+	requests := r.requests(t)
+	parent := [][]string{append(append([]string{"run", "--detach", "--supervise", "--bundle", r.bundle}, requests...), crashParent)}
 	nested := func(command ...string) []string {
-		return append(command, "--parent", crashParent, "--supervise", "--bundle", r.bundle, crashID)
+		command = append(command, "--parent", crashParent, "--supervise", "--bundle", r.bundle)
+		return append(append(command, requests...), crashID)
 	}
 	const hooks = `,"hooks":{"createRuntime":[{"path":"/bin/true"}],"createContainer":[{"path":"/bin/true"}],"poststop":[{"path":"/bin/true"}]}`
 	const user, maps = `,{"type":"user"}`, `,"uidMappings":[{"containerID":0,"hostID":100000,"size":65536}],"gidMappings":[{"containerID":0,"hostID":100000,"size":65536}]`
@@ -47,9 +49,11 @@ func TestCrash(t *testing.T) {
 		{name: "start", before: [][]string{create}, args: []string{"start", crashID}},
 		{name: "delete", more: hooks, before: [][]string{create, {"start", crashID}}, args: []string{"delete", "--force", crashID}},
 		{name: "nested create with everything", more: hooks, before: parent, args: nested("create")},
+		{name: "nested create that shares cgroups", before: parent, args: nested("create", "--share-cgroups")},
 		{name: "nested start", more: hooks, before: append(parent, nested("create")), args: []string{"start", crashID}},
 		{name: "exec in a nested container", before: append(parent, nested("run", "--detach")), args: []string{"exec", crashID, "/bin/busybox", "true"}},
 		{name: "nested delete", more: hooks, before: append(parent, nested("run", "--detach")), args: []string{"delete", "--force", crashID}},
+		{name: "delete of what shares cgroups", before: append(parent, nested("run", "--detach", "--share-cgroups")), args: []string{"delete", "--force", crashID}},
 		{name: "delete of a parent", more: hooks, before: append(parent, nested("run", "--detach")), args: []string{"delete", "--force", crashParent}},
 	} {
 		for _, cleaner := range []string{"delete", "recover"} {

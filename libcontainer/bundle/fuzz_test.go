@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"reflect"
@@ -44,7 +45,7 @@ func FuzzConfig(f *testing.F) {
 			}
 			return
 		}
-		if jsonErr == nil && !aliased(raw) && !foreign(&want) && !reflect.DeepEqual(spec, &want) {
+		if jsonErr == nil && !aliased(raw) && !foreign(&want) && !alike(spec, &want) {
 			t.Fatalf("decoded as %s, and by encoding/json as %s", asJSON(t, spec), asJSON(t, &want))
 		}
 		problems, _ := Validate(spec)
@@ -109,4 +110,15 @@ func propertyNames() (exact, folded map[string]bool) {
 	}
 	visit(reflect.TypeFor[document]())
 	return exact, folded
+}
+
+// alike compares two values, to whom an empty map and none are the same: that
+// is where decoders differ.
+func alike(a, b any) bool {
+	if reflect.DeepEqual(a, b) {
+		return true
+	}
+	first, errA := json.Marshal(a)
+	second, errB := json.Marshal(b)
+	return errA == nil && errB == nil && bytes.Equal(first, second)
 }
