@@ -39,6 +39,9 @@ func newListener(s *specs.LinuxSeccomp) (*plan.Listener, error) {
 // passListener takes the listener, which becomes descriptor number of a child
 // that has told of its filter, to the agent. status is the container's.
 func passListener(record *store.Record, p *plan.Process, child *launch.Child, number int, status Status) error {
+	if err := child.Settle(); err != nil {
+		return err
+	}
 	fd, err := child.Fetch(number)
 	if err != nil {
 		return err

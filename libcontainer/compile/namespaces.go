@@ -111,6 +111,7 @@ func (w *writer) becomeMappedRoot() {
 // was joined. It is made the parent's child, not ours, and the parent is told
 // its process id.
 func (w *writer) takeOver(what string, flags uint64) {
+	w.GoesOn()
 	child := w.Label()
 	pid := w.Cell("pid", 0)
 	w.Call(what, unix.SYS_CLONE, program.Const(flags|unix.CLONE_PARENT|uint64(unix.SIGCHLD))).Keep(pid)

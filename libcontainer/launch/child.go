@@ -119,8 +119,34 @@ func (c *Child) follow(pid int) error {
 		_, err = sys.PidfdReap(c.Pidfd, true)
 	}
 	sys.Close(c.Pidfd)
-	c.Pid, c.Pidfd = pid, pidfd
+	c.Pid, c.Pidfd, c.followed = pid, pidfd, true
 	return err
+}
+
+// Settle sees to it that Pid is the process that goes on with the program. That
+// one can be faster with what it has to say than the first is with telling its
+// id. It may be called when the process waits for an answer and says no more
+// before it.
+func (c *Child) Settle() error {
+	for c.program.GoesOn() && !c.followed {
+		first, e, err := readMessage(c.sync)
+		switch {
+		case err != nil:
+			return err
+		case first == program.TellPid:
+			if err := c.follow(int(e.Code)); err != nil {
+				return err
+			}
+		case first == program.Tell:
+			if e.FD >= 0 {
+				sys.Close(e.FD)
+			}
+			return fmt.Errorf("hear the process id: event %d came first", e.Code)
+		default:
+			return c.stepError(first, unix.Errno(e.Code))
+		}
+	}
+	return nil
 }
 
 // Adopt takes a process for its child that others have made, with this one as

@@ -69,6 +69,7 @@ type Child struct {
 	prologue *program.Program
 	memory   []byte
 
+	followed   bool   // Pid is the process that goes on with the program
 	supervisor *Child // the parent, if that is not us
 	first      int    // with a supervisor: the process that it has made
 }

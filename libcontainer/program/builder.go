@@ -51,6 +51,10 @@ func (b *Builder) store(k Kind, what string, at Addr, v Arg) *Op {
 	return op
 }
 
+// GoesOn notes down that the rest of the program is another process's, whose id
+// the first one tells (TellPid).
+func (b *Builder) GoesOn() { b.p.goesOn = true }
+
 // Label makes a label that is nowhere yet.
 func (b *Builder) Label() *Label {
 	l := &Label{index: -1}

@@ -185,6 +185,7 @@ type Program struct {
 	inputs map[string]Cell
 	names  map[Addr]string
 	labels []*Label
+	goesOn bool
 }
 
 // Len is the number of operations.
@@ -206,6 +207,9 @@ func (p *Program) CallName(i int) string {
 	}
 	return syscallName(p.ops[i].nr)
 }
+
+// GoesOn says whether another process goes on with the program, see Builder.GoesOn.
+func (p *Program) GoesOn() bool { return p.goesOn }
 
 // Inputs are the names of the cells that Encode fills in.
 func (p *Program) Inputs() map[string]Cell { return p.inputs }

@@ -167,9 +167,15 @@ asked() { state "/annotations/io.mesoc.resources"; }
 	rt delete --force "$ID"
 	ok
 	# The floors, and the kernel's ends where Mesos would be refused.
-	box cgroups/cpu,cgroups/mem '{"requests":{"cpus":0.001,"mem":"1MB"},"limits":{"cpus":0.001}}'
+	box cgroups/cpu,cgroups/mem '{"requests":{"cpus":0.001,"mem":"1MB"},"limits":{"cpus":1}}'
 	ok
-	both cpu.weight 1 cpu.max "1000 100000" memory.low 33554432 memory.max 33554432
+	both cpu.weight 1 memory.low 33554432 memory.max 33554432
+	# Only as long as it has nothing to do: to make and to end it would take a minute.
+	update '{"requests":{"cpus":0.001,"mem":"1MB"},"limits":{"cpus":0.001}}'
+	ok
+	both cpu.weight 1 cpu.max "1000 100000"
+	update '{"requests":{"cpus":0.001,"mem":"1MB"},"limits":{"cpus":1}}'
+	ok
 	rt delete --force "$ID"
 	ok
 	box cgroups/all '{"requests":{"cpus":1000,"mem":"1GiB"},"limits":{"cpus":1e300,"mem":"8000000TiB"}}'

@@ -281,7 +281,7 @@ ends() {
 	echo "# of $n steps $refused fail create, $lost lose the end, $kept do not" >&3
 	[ "$refused" -ge $((n / 2 / every)) ]
 	[ "$lost" -ge 1 ]
-	[ "$kept" -ge 1 ]
+	((every > 1 || kept >= 1)) # a sample can miss them: they are three
 	clean
 }
 

@@ -445,7 +445,8 @@ ended_for() { told 1 "$(exited "$1" "\"reason\":\"REASON_CONTAINER_LIMITATION_ME
 	burner 1 "$LIMIT"
 	start_box
 	mount -o remount,memory_localevents /sys/fs/cgroup
-	undo "mount -o remount,nsdelegate /sys/fs/cgroup"
+	# With the source named, the options that are there do not stay.
+	undo 'mount -t cgroup2 -o remount,nsdelegate cgroup2 /sys/fs/cgroup && ! grep -q memory_localevents /proc/self/mountinfo'
 	grep -q memory_localevents /proc/self/mountinfo
 	watching 1
 	burn 1
