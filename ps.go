@@ -8,9 +8,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/mesoc/mesoc/libcontainer/stage"
 )
 
 var psCommand = command{
@@ -83,6 +86,9 @@ func hostPs(options []string) ([]byte, error) {
 		return nil, err
 	}
 	defer null.Close()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	stage.RestoreTimerSlack()
 	process, err := os.StartProcess(path, append([]string{"ps"}, options...), &os.ProcAttr{Files: []*os.File{null, in, in}})
 	in.Close()
 	if err != nil {

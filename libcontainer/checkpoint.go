@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 
 	"golang.org/x/sys/unix"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/mesoc/mesoc/libcontainer/criu"
 	"github.com/mesoc/mesoc/libcontainer/internal/sys"
 	"github.com/mesoc/mesoc/libcontainer/plan"
+	"github.com/mesoc/mesoc/libcontainer/stage"
 )
 
 // ImageOptions are what Checkpoint and Restore have in common. What is not
@@ -121,6 +123,9 @@ func (c *container) checkpoint(program string, o *CheckpointOptions, status Stat
 	if err := sys.PidfdSignal(init, 0); err != nil {
 		return ErrNotRunning
 	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	stage.RestoreTimerSlack()
 	err = job.Run(func(n criu.Notice) error {
 		c.runtime.trace("criu: %s", n.Script)
 		return nil

@@ -15,6 +15,7 @@ import (
 	"github.com/mesoc/mesoc/libcontainer/internal/sys"
 	"github.com/mesoc/mesoc/libcontainer/launch"
 	"github.com/mesoc/mesoc/libcontainer/plan"
+	"github.com/mesoc/mesoc/libcontainer/stage"
 )
 
 // RestoreOptions say what to make of a container's images.
@@ -125,7 +126,10 @@ func (c *creation) restore(ctx context.Context, images *imageDirs, program strin
 	if err := c.replaceForeign(job, images.images); err != nil {
 		return err
 	}
-	if err := c.inMountsOfOwn(job.Root, func() error { return job.Run(func(n criu.Notice) error { return c.followCriu(ctx, n) }) }); err != nil {
+	if err := c.inMountsOfOwn(job.Root, func() error {
+		stage.RestoreTimerSlack()
+		return job.Run(func(n criu.Notice) error { return c.followCriu(ctx, n) })
+	}); err != nil {
 		return err
 	}
 	if c.child == nil || !c.judged {

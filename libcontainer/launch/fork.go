@@ -2,11 +2,14 @@ package launch
 
 import (
 	"fmt"
+	"runtime"
 	"strconv"
 	"syscall"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/mesoc/mesoc/libcontainer/stage"
 )
 
 // fork is clone for architectures whose stage is the twin in Go: package
@@ -30,6 +33,9 @@ func (c *Child) fork(s *Spec, memfd, exe int, inputs map[string]int) error {
 	for _, fd := range inputs {
 		handed = append(handed, fd)
 	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	stage.RestoreTimerSlack()
 	pid, err := syscall.ForkExec("/proc/self/fd/"+strconv.Itoa(exe), s.argv(memfd), &syscall.ProcAttr{
 		Env:   twinEnv(),
 		Files: sameNumbers(handed, s.Preserve),

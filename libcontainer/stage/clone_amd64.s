@@ -15,6 +15,12 @@ TEXT ·clone(SB),NOSPLIT,$16-24
 	MOVL	$const_sysSigprocmask, AX
 	SYSCALL
 
+	// The child is to have the slack that we were started with, not the entry point's.
+	MOVL	$const_setTimerslack, DI
+	MOVQ	·timerSlack(SB), SI
+	MOVL	$const_sysPrctl, AX
+	SYSCALL
+
 	MOVQ	args+0(FP), DI
 	MOVQ	image+8(FP), R12
 	MOVL	$const_cloneArgsSize, SI

@@ -16,6 +16,12 @@ TEXT ·clone(SB),NOSPLIT,$16-24
 	MOVD	$const_sysSigprocmask, R8
 	SVC
 
+	// The child is to have the slack that we were started with, not the entry point's.
+	MOVD	$const_setTimerslack, R0
+	MOVD	·timerSlack(SB), R1
+	MOVD	$const_sysPrctl, R8
+	SVC
+
 	MOVD	args+0(FP), R0
 	MOVD	image+8(FP), R19
 	MOVD	$const_cloneArgsSize, R1

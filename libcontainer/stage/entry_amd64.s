@@ -79,6 +79,17 @@ command:
 	MOVL	$const_sysPrlimit64, AX
 	SYSCALL
 
+	// Go's monitor thread wakes up every 20 us in a program's first moments, which is most of
+	// what a command lives: 60 times in a run. Where timers may be late it wakes up a few times.
+	MOVL	$const_getTimerslack, DI
+	MOVL	$const_sysPrctl, AX
+	SYSCALL
+	MOVQ	AX, ·timerSlack(SB)
+	MOVL	$const_setTimerslack, DI
+	MOVL	$const_ampleSlack, SI
+	MOVL	$const_sysPrctl, AX
+	SYSCALL
+
 	// Which of the two variables does the environment have?
 	MOVL	$(const_addedMaxProcs|const_addedGC), R8
 	MOVQ	BX, DI

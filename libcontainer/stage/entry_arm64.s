@@ -68,6 +68,17 @@ command:
 	MOVD	$const_sysPrlimit64, R8
 	SVC
 
+	// Go's monitor thread wakes up every 20 us in a program's first moments, which is most of
+	// what a command lives: 60 times in a run. Where timers may be late it wakes up a few times.
+	MOVD	$const_getTimerslack, R0
+	MOVD	$const_sysPrctl, R8
+	SVC
+	MOVD	R0, ·timerSlack(SB)
+	MOVD	$const_setTimerslack, R0
+	MOVD	$const_ampleSlack, R1
+	MOVD	$const_sysPrctl, R8
+	SVC
+
 	// Which of the two variables does the environment have?
 	MOVD	$(const_addedMaxProcs|const_addedGC), R4
 	MOVD	R10, R5

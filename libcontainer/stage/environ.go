@@ -1,6 +1,10 @@
 package stage
 
-import "syscall"
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
 
 // What the entry point notes down: that it was run, and which variables it
 // added for the Go runtime.
@@ -22,6 +26,19 @@ var nofile [2]uint64
 // knows nothing of Clone's: a program that sets no other limit should set this
 // one. Not ok without the entry point in assembly.
 func Nofile() (soft, hard uint64, ok bool) { return nofile[0], nofile[1], Entered() && nofile[1] != 0 }
+
+// timerSlack is the slack in ns that the timers of the process had at its start;
+// the entry point gives them more. 0 without the entry point.
+var timerSlack uint64
+
+// RestoreTimerSlack gives the calling thread, which has to be the goroutine's
+// own, the timer slack that the process was started with (PR_SET_TIMERSLACK). Whoever
+// starts a program other than by Clone calls it before, since it is inherited.
+func RestoreTimerSlack() {
+	// 0 asks for the thread's default, which is what it has without the entry
+	// point. There is nothing that could be refused.
+	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(timerSlack), 0, 0, 0)
+}
 
 // Entered says whether this process came through the entry point in assembly,
 // as stages of the same binary will then too. Otherwise they are the twin,

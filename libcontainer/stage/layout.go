@@ -55,6 +55,11 @@ const (
 
 	rlimitNofile = syscall.RLIMIT_NOFILE
 
+	sysPrctl      = syscall.SYS_PRCTL
+	setTimerslack = unix.PR_SET_TIMERSLACK
+	getTimerslack = unix.PR_GET_TIMERSLACK
+	ampleSlack    = 10_000_000 // ns
+
 	mapProt  = syscall.PROT_READ | syscall.PROT_WRITE
 	mapFlags = syscall.MAP_PRIVATE | mapFixedNoReplace
 

@@ -406,3 +406,19 @@ load helpers
 	eq "$output" $'SigIgn:\t0000000000000000'
 	clean
 }
+
+# Timers of ours may be late, so that the Go runtime wakes up less; those of what we start may not.
+@test "timer slack: init, exec and hooks have the caller's" {
+	printf '#!/bin/sh\ncat /proc/self/timerslack_ns >%s\n' "$T/hook.slack" >"$T/hook"
+	chmod +x "$T/hook"
+	script 'cat /proc/self/timerslack_ns; exec sleep 1000' "/hooks/createRuntime=[{\"path\":\"$T/hook\"}]"
+	echo 77777 >/proc/$BASHPID/timerslack_ns
+	create
+	rt start "$ID"
+	ok
+	eventually test -s "$INIT_OUT"
+	rt exec "$ID" cat /proc/self/timerslack_ns
+	eq "$(cat "$INIT_OUT") $output $(cat "$T/hook.slack")" "77777 77777 77777"
+	rt delete --force "$ID"
+	clean
+}
