@@ -74,6 +74,8 @@ demo: build ## a busybox container, from create to delete, before your eyes (roo
 setup: ## what all targets need from Debian (root)
 	@tests/setup/install demo lint test vm bench
 
+# What runs natively and is the same for every kernel runs once more, not twice: in half an hour, not in one.
+test: DIVIDE = --divide
 test: lint test-unit test-fuzz test-root test-vm ## everything; what CI runs
 
 test-unit: ## pure tests and fuzz seeds: seconds, no root
@@ -90,7 +92,7 @@ test-root: build test-bin ## privileged Go tests and the bats suite, natively (r
 
 test-vm: build test-bin ## the same on real kernels with every cgroup2 controller, in QEMU
 	@tests/setup/install vm
-	tests/vm/all $(KERNELS)
+	tests/vm/all $(DIVIDE) $(KERNELS)
 
 # Hours in an emulated VM, so what needs its controllers is asked for: tests/engines/all --vm 6.12
 test-engines: build ## dockerd, podman, containerd and its CRI plugin with runc and with mesoc, natively (root); ENGINES="--suite sid"
