@@ -9,7 +9,14 @@ import (
 )
 
 // sample is what one runtime took in one round, by case.
-type sample map[string]time.Duration
+type sample map[string]cost
+
+// cost is what a command takes, from before the clone of its process until it
+// has been waited for.
+type cost struct {
+	time time.Duration
+	cpu  time.Duration // of the process and of what it has waited for
+}
 
 // group is a sequence that gives the times of one case or of several: the
 // steps of a container's life are measured on one container.
@@ -21,7 +28,7 @@ type group struct {
 func groups() []group {
 	return []group{
 		{[]string{"version"}, func(s *session, r runtime, out sample) error {
-			return record(out, "version", func() (time.Duration, error) { return s.spawn([]string{r.path, "--version"}) })
+			return record(out, "version", func() (cost, error) { return s.spawn([]string{r.path, "--version"}) })
 		}},
 		run("run minimal", func(b bundles) string { return b.minimal }),
 		run("run default", func(b bundles) string { return b.standard }),
@@ -59,7 +66,7 @@ func chooseCases(list string) ([]group, error) {
 	return chosen, nil
 }
 
-func record(out sample, name string, do func() (time.Duration, error)) error {
+func record(out sample, name string, do func() (cost, error)) error {
 	taken, err := do()
 	if err == nil {
 		out[name] = taken
@@ -85,18 +92,18 @@ func steps(s *session, r runtime, out sample) error {
 		if err := record(out, "create", c.create); err != nil {
 			return err
 		}
-		if err := record(out, "state", func() (time.Duration, error) { return c.command("state", c.id) }); err != nil {
+		if err := record(out, "state", func() (cost, error) { return c.command("state", c.id) }); err != nil {
 			return err
 		}
-		if err := record(out, "start", func() (time.Duration, error) { return c.command("start", c.id) }); err != nil {
+		if err := record(out, "start", func() (cost, error) { return c.command("start", c.id) }); err != nil {
 			return err
 		}
-		if err := record(out, "exec", func() (time.Duration, error) { return c.command("exec", c.id, "/bin/true") }); err != nil {
+		if err := record(out, "exec", func() (cost, error) { return c.command("exec", c.id, "/bin/true") }); err != nil {
 			return err
 		}
 		detached := *c
 		detached.pidFile += ".exec"
-		if err := record(out, "exec -d", func() (time.Duration, error) {
+		if err := record(out, "exec -d", func() (cost, error) {
 			return c.command("exec", "--detach", "--pid-file", detached.pidFile, c.id, "/bin/true")
 		}); err != nil {
 			return err
@@ -105,13 +112,13 @@ func steps(s *session, r runtime, out sample) error {
 		if err := detached.ended(); err != nil {
 			return err
 		}
-		if err := record(out, "kill", func() (time.Duration, error) { return c.command("kill", c.id, "KILL") }); err != nil {
+		if err := record(out, "kill", func() (cost, error) { return c.command("kill", c.id, "KILL") }); err != nil {
 			return err
 		}
 		if err := c.ended(); err != nil {
 			return err
 		}
-		return record(out, "delete", func() (time.Duration, error) { return c.command("delete", c.id) })
+		return record(out, "delete", func() (cost, error) { return c.command("delete", c.id) })
 	}()
 	if err != nil {
 		c.destroy()
@@ -124,24 +131,26 @@ func steps(s *session, r runtime, out sample) error {
 func lifecycle(s *session, r runtime, out sample) error {
 	c := s.container(r, s.bundles.standard)
 	began := time.Now()
-	err := func() error {
-		if _, err := c.create(); err != nil {
-			return err
+	cpu, err := func() (time.Duration, error) {
+		create, err := c.create()
+		if err != nil {
+			return 0, err
 		}
-		if _, err := c.command("start", c.id); err != nil {
-			return err
+		start, err := c.command("start", c.id)
+		if err != nil {
+			return 0, err
 		}
 		if err := c.ended(); err != nil {
-			return err
+			return 0, err
 		}
-		_, err := c.command("delete", c.id)
-		return err
+		remove, err := c.command("delete", c.id)
+		return create.cpu + start.cpu + remove.cpu, err
 	}()
 	if err != nil {
 		c.destroy()
 		return err
 	}
-	out["lifecycle"] = time.Since(began)
+	out["lifecycle"] = cost{time.Since(began), cpu}
 	return nil
 }
 

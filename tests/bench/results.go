@@ -13,13 +13,13 @@ import (
 
 // results is also what --json prints.
 type results struct {
-	Kernel   string                                `json:"kernel"`
-	Rounds   int                                   `json:"rounds"`
-	Runtimes []runtimeInfo                         `json:"runtimes"` // the first is compared with the others
-	Cases    []caseResult                          `json:"cases"`
-	Failures []string                              `json:"failures,omitempty"`
-	Memory   map[string]memory                     `json:"memory,omitempty"`
-	samples  map[string]map[string][]time.Duration // case, runtime
+	Kernel   string                       `json:"kernel"`
+	Rounds   int                          `json:"rounds"`
+	Runtimes []runtimeInfo                `json:"runtimes"` // the first is compared with the others
+	Cases    []caseResult                 `json:"cases"`
+	Failures []string                     `json:"failures,omitempty"`
+	Memory   map[string]memory            `json:"memory,omitempty"`
+	samples  map[string]map[string][]cost // case, runtime
 	order    []string
 }
 
@@ -30,9 +30,15 @@ type runtimeInfo struct {
 }
 
 type caseResult struct {
-	Name   string           `json:"name"`
+	Name string  `json:"name"`
+	Time figures `json:"time"`
+	CPU  figures `json:"cpu"`
+}
+
+// figures are of one kind, by runtime.
+type figures struct {
 	Times  map[string]times `json:"times"`
-	Ratios map[string]ratio `json:"ratios"` // the first runtime's time over this one's
+	Ratios map[string]ratio `json:"ratios"` // the first runtime's over this one's
 }
 
 // times are in microseconds.
@@ -52,7 +58,7 @@ type ratio struct {
 }
 
 func newResults(o options, chosen []group) *results {
-	res := &results{Rounds: o.rounds, samples: map[string]map[string][]time.Duration{}}
+	res := &results{Rounds: o.rounds, samples: map[string]map[string][]cost{}}
 	if release, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
 		res.Kernel = strings.TrimSpace(string(release))
 	}
@@ -62,7 +68,7 @@ func newResults(o options, chosen []group) *results {
 	for _, g := range chosen {
 		for _, name := range g.cases {
 			res.order = append(res.order, name)
-			res.samples[name] = map[string][]time.Duration{}
+			res.samples[name] = map[string][]cost{}
 		}
 	}
 	return res
@@ -86,28 +92,36 @@ func (res *results) summarise() {
 	if res.Cases != nil {
 		return
 	}
-	first := res.Runtimes[0].Name
 	for _, name := range res.order {
-		c := caseResult{Name: name, Times: map[string]times{}, Ratios: map[string]ratio{}}
-		for runtime, taken := range res.samples[name] {
-			c.Times[runtime] = summary(taken)
-		}
-		for _, r := range res.Runtimes[1:] {
-			ours, theirs := c.Times[first].Samples, c.Times[r.Name].Samples
-			if len(theirs) == len(ours) && len(ours) > 0 {
-				one := compare(ours, theirs)
-				one.P10 = c.Times[first].P10 / c.Times[r.Name].P10
-				c.Ratios[r.Name] = one
-			}
-		}
-		res.Cases = append(res.Cases, c)
+		res.Cases = append(res.Cases, caseResult{
+			Name: name,
+			Time: res.figures(name, func(c cost) time.Duration { return c.time }),
+			CPU:  res.figures(name, func(c cost) time.Duration { return c.cpu }),
+		})
 	}
 }
 
-func summary(taken []time.Duration) times {
+func (res *results) figures(name string, of func(cost) time.Duration) figures {
+	f := figures{Times: map[string]times{}, Ratios: map[string]ratio{}}
+	for runtime, costs := range res.samples[name] {
+		f.Times[runtime] = summary(costs, of)
+	}
+	first := f.Times[res.Runtimes[0].Name]
+	for _, r := range res.Runtimes[1:] {
+		theirs := f.Times[r.Name]
+		if len(theirs.Samples) == len(first.Samples) && len(first.Samples) > 0 {
+			one := compare(first.Samples, theirs.Samples)
+			one.P10 = first.P10 / theirs.P10
+			f.Ratios[r.Name] = one
+		}
+	}
+	return f
+}
+
+func summary(costs []cost, of func(cost) time.Duration) times {
 	t := times{}
-	for _, d := range taken {
-		t.Samples = append(t.Samples, float64(d.Nanoseconds())/1000)
+	for _, c := range costs {
+		t.Samples = append(t.Samples, float64(of(c).Nanoseconds())/1000)
 	}
 	sorted := slices.Sorted(slices.Values(t.Samples))
 	t.P10, t.Median, t.P95 = quantile(sorted, 0.10), quantile(sorted, 0.50), quantile(sorted, 0.95)
@@ -144,10 +158,22 @@ func (res *results) table(w io.Writer) {
 	for _, r := range res.Runtimes {
 		fmt.Fprintf(w, "%s: %s (%s)\n", r.Name, r.Version, r.Path)
 	}
-	fmt.Fprintf(w, "Linux %s, %d rounds; p10 / median in µs, then %s's time as a part of theirs: median [95 %% interval]\n\n",
+	fmt.Fprintf(w, "Linux %s, %d rounds; p10 / median in µs, then %s's as a part of theirs: median [95 %% interval]\n\n",
 		res.Kernel, res.Rounds, res.Runtimes[0].Name)
+	res.figureTable(w, "time", func(c caseResult) figures { return c.Time })
+	fmt.Fprintln(w)
+	res.figureTable(w, "processor time", func(c caseResult) figures { return c.CPU })
+	if len(res.Memory) > 0 {
+		res.memoryTable(w)
+	}
+	for _, failure := range slices.Compact(slices.Sorted(slices.Values(res.Failures))) {
+		fmt.Fprintln(w, "failed:", failure)
+	}
+}
+
+func (res *results) figureTable(w io.Writer, title string, of func(caseResult) figures) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprint(t, "case")
+	fmt.Fprint(t, title)
 	for i, r := range res.Runtimes {
 		fmt.Fprintf(t, "\t%s", r.Name)
 		if i > 0 {
@@ -156,14 +182,15 @@ func (res *results) table(w io.Writer) {
 	}
 	fmt.Fprintln(t)
 	for _, c := range res.Cases {
+		f := of(c)
 		fmt.Fprint(t, c.Name)
 		for i, r := range res.Runtimes {
-			if one, measured := c.Times[r.Name]; measured {
+			if one, measured := f.Times[r.Name]; measured {
 				fmt.Fprintf(t, "\t%.0f / %.0f", one.P10, one.Median)
 			} else {
 				fmt.Fprint(t, "\tfailed")
 			}
-			if one, compared := c.Ratios[r.Name]; compared {
+			if one, compared := f.Ratios[r.Name]; compared {
 				fmt.Fprintf(t, "\t%.2f [%.2f-%.2f]", one.Median, one.Low, one.High)
 			} else if i > 0 {
 				fmt.Fprint(t, "\t-")
@@ -172,12 +199,6 @@ func (res *results) table(w io.Writer) {
 		fmt.Fprintln(t)
 	}
 	t.Flush()
-	if len(res.Memory) > 0 {
-		res.memoryTable(w)
-	}
-	for _, failure := range slices.Compact(slices.Sorted(slices.Values(res.Failures))) {
-		fmt.Fprintln(w, "failed:", failure)
-	}
 }
 
 func (res *results) memoryTable(w io.Writer) {

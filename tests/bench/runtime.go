@@ -63,21 +63,20 @@ func (c *container) args(command string, args ...string) []string {
 	return append([]string{c.r.path, "--root", filepath.Join(c.s.state, c.r.name), command}, args...)
 }
 
-// command runs one command of the runtime and gives the time from before the
-// clone of its process until it has been waited for.
-func (c *container) command(command string, args ...string) (time.Duration, error) {
+// command runs one command of the runtime.
+func (c *container) command(command string, args ...string) (cost, error) {
 	taken, err := c.s.spawn(c.args(command, args...))
 	if err != nil {
-		return 0, fmt.Errorf("%s %s: %w", c.r.name, command, err)
+		return cost{}, fmt.Errorf("%s %s: %w", c.r.name, command, err)
 	}
 	return taken, nil
 }
 
-func (c *container) create() (time.Duration, error) {
+func (c *container) create() (cost, error) {
 	return c.command("create", "--bundle", c.bundle, "--pid-file", c.pidFile, c.id)
 }
 
-func (c *container) run() (time.Duration, error) {
+func (c *container) run() (cost, error) {
 	return c.command("run", "--bundle", c.bundle, c.id)
 }
 
@@ -119,33 +118,33 @@ func (c *container) destroy() {
 
 // spawn uses os.StartProcess directly: it clones as posix_spawn does, and
 // there are no pipes or goroutines in the measured time.
-func (s *session) spawn(args []string) (time.Duration, error) {
+func (s *session) spawn(args []string) (cost, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
-		return 0, err
+		return cost{}, err
 	}
 	defer null.Close()
 	stderr, err := os.Create(filepath.Join(s.work, "stderr"))
 	if err != nil {
-		return 0, err
+		return cost{}, err
 	}
 	defer stderr.Close()
 	attr := &os.ProcAttr{Files: []*os.File{null, null, stderr}, Env: []string{"PATH=" + os.Getenv("PATH")}}
 	start := time.Now()
 	process, err := os.StartProcess(args[0], args, attr)
 	if err != nil {
-		return 0, err
+		return cost{}, err
 	}
 	state, err := process.Wait()
 	taken := time.Since(start)
 	if err != nil {
-		return 0, err
+		return cost{}, err
 	}
 	if !state.Success() {
 		said, _ := os.ReadFile(stderr.Name())
-		return 0, fmt.Errorf("%s: %s", state, bytes.TrimSpace(said))
+		return cost{}, fmt.Errorf("%s: %s", state, bytes.TrimSpace(said))
 	}
-	return taken, nil
+	return cost{taken, state.UserTime() + state.SystemTime()}, nil
 }
 
 func becomeSubreaper() error {
