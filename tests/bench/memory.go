@@ -14,13 +14,15 @@ import (
 )
 
 // memory is in kB. The peaks are of the command's own process; Pss and
-// threads of a container's init between create and start.
+// threads of a container's init between create and start; Pss of a supervisor,
+// 0 for a runtime that has none.
 type memory struct {
-	CreatePeak int `json:"create_peak_kb"`
-	StatePeak  int `json:"state_peak_kb"`
-	DeletePeak int `json:"delete_peak_kb"`
-	InitPss    int `json:"init_pss_kb"`
-	Threads    int `json:"init_threads"`
+	CreatePeak    int `json:"create_peak_kb"`
+	StatePeak     int `json:"state_peak_kb"`
+	DeletePeak    int `json:"delete_peak_kb"`
+	InitPss       int `json:"init_pss_kb"`
+	Threads       int `json:"init_threads"`
+	SupervisorPss int `json:"supervisor_pss_kb,omitempty"`
 }
 
 func (s *session) memory(runtimes []runtime) (map[string]memory, error) {
@@ -72,7 +74,30 @@ func (s *session) memoryOf(r runtime) (m memory, err error) {
 	if m.DeletePeak, err = s.peak(c.args("delete", c.id)); err != nil {
 		return m, fmt.Errorf("%s delete: %w", r.name, err)
 	}
-	return m, nil
+	m.SupervisorPss, err = s.supervisorPss(r)
+	return m, err
+}
+
+// supervisorPss makes a container that has a supervisor, and measures that:
+// init's parent. Only mesoc has them.
+func (s *session) supervisorPss(r runtime) (int, error) {
+	if !strings.HasPrefix(r.version, "mesoc ") {
+		return 0, nil
+	}
+	c := s.container(r, s.bundles.standard)
+	if _, err := c.command("create", "--supervise", "--bundle", c.bundle, "--pid-file", c.pidFile, c.id); err != nil {
+		return 0, err
+	}
+	defer c.destroy()
+	pid, err := c.pid()
+	if err != nil {
+		return 0, err
+	}
+	supervisor, err := field(filepath.Join("/proc", strconv.Itoa(pid), "status"), "PPid:")
+	if err != nil {
+		return 0, err
+	}
+	return field(filepath.Join("/proc", strconv.Itoa(supervisor), "smaps_rollup"), "Pss:")
 }
 
 // peak runs a command and gives the largest resident size that it had. The

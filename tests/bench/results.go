@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -202,15 +203,19 @@ func (res *results) figureTable(w io.Writer, title string, of func(caseResult) f
 }
 
 func (res *results) memoryTable(w io.Writer) {
-	fmt.Fprintln(w, "\nmemory in kB: peak of the command's process; Pss and threads of the waiting init")
+	fmt.Fprintln(w, "\nmemory in kB: peak of the command's process; Pss and threads of the waiting init; Pss of the supervisor")
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "\tcreate\tstate\tdelete\tinit Pss\tthreads\t")
+	fmt.Fprintln(t, "\tcreate\tstate\tdelete\tinit Pss\tthreads\tsupervisor Pss\t")
 	for _, r := range res.Runtimes {
 		m, measured := res.Memory[r.Name]
 		if !measured {
 			continue
 		}
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t\n", r.Name, m.CreatePeak, m.StatePeak, m.DeletePeak, m.InitPss, m.Threads)
+		supervisor := "-"
+		if m.SupervisorPss > 0 {
+			supervisor = strconv.Itoa(m.SupervisorPss)
+		}
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t\n", r.Name, m.CreatePeak, m.StatePeak, m.DeletePeak, m.InitPss, m.Threads, supervisor)
 	}
 	t.Flush()
 }
