@@ -15,7 +15,7 @@ import (
 const stepSample = 8
 
 // TestCrashAtStep kills runtime and stage together when the stage has come to a
-// step of its program, for a sample of the steps; MESOC_CRASH=all takes each.
+// step of its program, for a sample of the steps, or those that MESOC_CRASH says.
 // From the step on at which the stage has a session of its own, it dies alone,
 // and the runtime has to undo what it has begun.
 func TestCrashAtStep(t *testing.T) {
@@ -48,12 +48,9 @@ func TestCrashAtStep(t *testing.T) {
 			prepare()
 			steps := r.steps(t, c.args, c.variable)
 			finish()
-			step := max(1, steps/stepSample)
-			if everyPoint() {
-				step = 1
-			}
+			first, stride := chosen(t, steps, stepSample)
 			killed, tried := 0, 0
-			for n := 0; n < steps; n += step {
+			for n := first; n < steps; n += stride {
 				tried++
 				prepare()
 				if r.crashAt(t, c.args, fmt.Sprintf("%s=%d:SIGKILL", c.variable, n)) {
