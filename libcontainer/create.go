@@ -406,7 +406,7 @@ func (c *creation) explain(err error) error {
 		return lost
 	}
 	// The cgroup knows of the kill before the process is gone.
-	if events, oomErr := c.pair.Container.MemoryEvents(); oomErr == nil && events.OOMKill > 0 {
+	if events, oomErr := c.pair.Container.OwnMemoryEvents(c.record.CgroupLeaf); oomErr == nil && events != nil && events.OOMKill > 0 {
 		return fmt.Errorf("init was killed by the container's memory limit [raise linux.resources.memory.limit]: %w", err)
 	}
 	status, waitErr := c.child.Wait()

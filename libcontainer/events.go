@@ -127,7 +127,7 @@ func (w *watch) openOOM() error {
 		return err
 	}
 	defer cg.Close()
-	w.oom, err = cg.WatchOOM()
+	w.oom, err = cg.WatchOOM(w.record.CgroupLeaf)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -152,7 +152,9 @@ func (w *watch) ranOut() (bool, error) {
 func (w *watch) wait() (ended bool, err error) {
 	fds := []unix.PollFd{{Fd: int32(w.init), Events: unix.POLLIN}}
 	if w.oom != nil {
-		fds = append(fds, unix.PollFd{Fd: int32(w.oom.FD()), Events: unix.POLLPRI})
+		for _, fd := range w.oom.FDs() {
+			fds = append(fds, unix.PollFd{Fd: int32(fd), Events: unix.POLLPRI})
+		}
 	}
 	for {
 		// Rounded up: a poll that returns early would spin.

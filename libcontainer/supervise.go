@@ -46,6 +46,7 @@ func (c *creation) launch(spec *launch.Spec) (*launch.Child, error) {
 		spec.Supervisor = &launch.Supervisor{
 			Cgroup:  shelter.FD(),
 			Watched: c.pair.Container.FD(),
+			Leaf:    c.record.CgroupLeaf,
 			Result:  result,
 			Label:   c.record.ID,
 			Fault:   c.runtime.SupervisorFault,
@@ -144,9 +145,10 @@ const killedCode = 128 + int(unix.SIGKILL)
 
 // memoryLimitation says whether init has ended for want of memory: it was
 // killed, or says of its own child that it was, and a limit of the container
-// has killed somebody. A kill for a limit further up is not the container's.
+// has killed somebody. A kill for a limit further up is not the container's,
+// nor is one for a limit of a container inside it.
 func memoryLimitation(end *launch.End) *store.Limitation {
-	events := cgroup2.ParseMemoryEvents(end.MemoryEvents)
+	events := cgroup2.SumMemoryEvents(end.MemoryEvents[:]...)
 	if events.OOM == 0 || events.OOMKill == 0 || end.Status.Signal != unix.SIGKILL && end.Status.Code != killedCode {
 		return nil
 	}

@@ -135,22 +135,11 @@ func gone(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV)
 }
 
-// MemoryEvents counts what the memory limits of a cgroup and those below it
-// have done.
+// MemoryEvents counts what the memory limits of cgroups have done.
 type MemoryEvents struct {
 	Max     uint64 // times that usage was about to exceed memory.max
 	OOM     uint64 // times that nothing could be reclaimed
 	OOMKill uint64 // processes killed for it
-}
-
-// MemoryEvents reads memory.events. The error is fs.ErrNotExist where the
-// memory controller is not enabled.
-func (c *Cgroup) MemoryEvents() (MemoryEvents, error) {
-	text, err := c.read("memory.events")
-	if err != nil {
-		return MemoryEvents{}, err
-	}
-	return ParseMemoryEvents(text), nil
 }
 
 // ParseMemoryEvents reads what memory.events holds. What an old kernel does not
@@ -161,6 +150,16 @@ func ParseMemoryEvents(text string) MemoryEvents {
 	e.OOM, _ = parseKey(text, "oom")
 	e.OOMKill, _ = parseKey(text, "oom_kill")
 	return e
+}
+
+// SumMemoryEvents adds up what several files hold.
+func SumMemoryEvents(texts ...string) MemoryEvents {
+	var sum MemoryEvents
+	for _, text := range texts {
+		e := ParseMemoryEvents(text)
+		sum.Max, sum.OOM, sum.OOMKill = sum.Max+e.Max, sum.OOM+e.OOM, sum.OOMKill+e.OOMKill
+	}
+	return sum
 }
 
 // Freeze stops every process in the cgroup and below it and waits until they

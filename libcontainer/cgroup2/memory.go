@@ -57,15 +57,19 @@ func (c *Cgroup) through(file string) string {
 	return "/proc/self/fd/" + strconv.Itoa(c.fd) + "/" + file
 }
 
-// OwnMemoryEvents counts what has happened to the container whose cgroup this
-// is, without the containers inside it that have limits of their own: their
-// files are not read. In its own cgroup there is no process, but the limit; the
-// processes are in the leaf, and those of containers inside it that have no
-// controllers are counted in the cgroup that holds these. The result is nil
-// where nothing is counted.
+// OwnMemoryFiles are the files that together count what has happened to the
+// container whose cgroup this is, without the containers inside it that have
+// limits of their own. In its own cgroup there is no process, but the limit;
+// the processes are in the leaf, and those of containers inside it that have no
+// controllers are counted in the cgroup that holds these.
+func OwnMemoryFiles(leaf string) [3]string {
+	return [...]string{"memory.events.local", leaf + "/memory.events", Nested + "/memory.events.local"}
+}
+
+// OwnMemoryEvents adds up what these files count; nil where nothing is counted.
 func (c *Cgroup) OwnMemoryEvents(leaf string) (*MemoryEvents, error) {
-	var sum *MemoryEvents
-	for _, file := range [...]string{"memory.events.local", leaf + "/memory.events", Nested + "/memory.events.local"} {
+	var texts []string
+	for _, file := range OwnMemoryFiles(leaf) {
 		text, err := c.read(file)
 		if gone(err) {
 			continue
@@ -73,13 +77,13 @@ func (c *Cgroup) OwnMemoryEvents(leaf string) (*MemoryEvents, error) {
 		if err != nil {
 			return nil, err
 		}
-		e := ParseMemoryEvents(text)
-		if sum == nil {
-			sum = &MemoryEvents{}
-		}
-		sum.Max, sum.OOM, sum.OOMKill = sum.Max+e.Max, sum.OOM+e.OOM, sum.OOMKill+e.OOMKill
+		texts = append(texts, text)
 	}
-	return sum, nil
+	if len(texts) == 0 {
+		return nil, nil
+	}
+	sum := SumMemoryEvents(texts...)
+	return &sum, nil
 }
 
 // Memory reads the figures of memory alone; nil where it is not counted.

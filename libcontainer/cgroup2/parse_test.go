@@ -87,6 +87,9 @@ func TestParseMemoryEvents(t *testing.T) {
 	if got := ParseMemoryEvents("low 0\n"); got != (MemoryEvents{}) {
 		t.Errorf("%+v", got)
 	}
+	if got, want := SumMemoryEvents(text, "", "max 1\noom 1\n"), (MemoryEvents{Max: 23, OOM: 4, OOMKill: 4}); got != want {
+		t.Errorf("the sum is %+v, want %+v", got, want)
+	}
 }
 
 func TestParseMax(t *testing.T) {

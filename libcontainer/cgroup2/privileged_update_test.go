@@ -134,14 +134,14 @@ func TestWatchOOM(t *testing.T) {
 	s := scratch(t)
 	testutil.Feature(t, "cgroup2.memory")
 	p := s.create("c1", nil)
-	if _, err := p.Container.WatchOOM(); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := p.Container.WatchOOM("leaf"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("without the controller: %v", err)
 	}
 	if err := s.update(p, `{"memory":{"limit":4194304,"swap":4194304}}`); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // the second watch has missed the first time
-		w, err := p.Container.WatchOOM()
+		w, err := p.Container.WatchOOM("leaf")
 		if err != nil {
 			t.Fatal(err)
 		}

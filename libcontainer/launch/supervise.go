@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mesoc/mesoc/libcontainer/cgroup2"
 	"github.com/mesoc/mesoc/libcontainer/internal/sys"
 	"github.com/mesoc/mesoc/libcontainer/program"
 	"github.com/mesoc/mesoc/libcontainer/stage"
@@ -25,6 +26,7 @@ import (
 type Supervisor struct {
 	Cgroup  int            // the cgroup that it is born into
 	Watched int            // the directory of the cgroup whose files it reads at the end
+	Leaf    string         // the cgroup in there that holds the child
 	Result  int            // where it writes: an empty file
 	Label   string         // for who reads a list of processes
 	Fault   *program.Fault // makes a step fail; for tests
@@ -168,20 +170,19 @@ func attend(b *program.Builder, v *Supervisor, first program.Cell) {
 	waitid("wait for the end", child, field(unsafe.Offsetof(end{}.info)))
 	b.Call("look at the clock", unix.SYS_CLOCK_GETTIME, program.Const(unix.CLOCK_REALTIME), field(unsafe.Offsetof(end{}.time)))
 	// Now, because the cgroup can be gone when somebody asks.
-	for _, f := range [...]struct {
-		name         string
-		offset, size uintptr
-	}{
-		{"memory.events", unsafe.Offsetof(end{}.events), unsafe.Sizeof(end{}.events)},
-		{"memory.max", unsafe.Offsetof(end{}.max), unsafe.Sizeof(end{}.max)},
-		{"memory.peak", unsafe.Offsetof(end{}.peak), unsafe.Sizeof(end{}.peak)},
-	} {
-		fd := b.Cell(f.name, ^uint64(0))
-		b.Call("open "+f.name, unix.SYS_OPENAT, program.Const(watchedFD), b.String(f.name).Arg(), program.Const(unix.O_RDONLY), program.Const(0)).
+	keep := func(name string, offset, size uintptr) {
+		fd := b.Cell(name, ^uint64(0))
+		b.Call("open "+name, unix.SYS_OPENAT, program.Const(watchedFD), b.String(name).Arg(), program.Const(unix.O_RDONLY), program.Const(0)).
 			Keep(fd).Ignore(program.AnyErrno)
 		// The last byte is left: it ends the text.
-		b.Call("read "+f.name, unix.SYS_READ, fd.Arg(), field(f.offset), program.Const(f.size-1)).Ignore(program.AnyErrno)
+		b.Call("read "+name, unix.SYS_READ, fd.Arg(), field(offset), program.Const(size-1)).Ignore(program.AnyErrno)
 	}
+	for i, name := range cgroup2.OwnMemoryFiles(v.Leaf) {
+		size := unsafe.Sizeof(end{}.events[i])
+		keep(name, unsafe.Offsetof(end{}.events)+uintptr(i)*size, size)
+	}
+	keep("memory.max", unsafe.Offsetof(end{}.max), unsafe.Sizeof(end{}.max))
+	keep("memory.peak", unsafe.Offsetof(end{}.peak), unsafe.Sizeof(end{}.peak))
 	b.Call("write down the end", unix.SYS_WRITE, program.Const(resultFD), at.Arg(), program.Const(unsafe.Sizeof(end{}))).
 		Want(int64(unsafe.Sizeof(end{}))).Again(unix.EINTR)
 	b.Call("end", unix.SYS_EXIT_GROUP, program.Const(0))
@@ -192,7 +193,7 @@ func attend(b *program.Builder, v *Supervisor, first program.Cell) {
 type end struct {
 	info   sys.ChildInfo
 	time   unix.Timespec
-	events [256]byte
+	events [3][256]byte // of cgroup2.OwnMemoryFiles
 	max    [32]byte
 	peak   [32]byte
 }
@@ -203,9 +204,10 @@ const EndSize = int(unsafe.Sizeof(end{}))
 // End is how a supervised process has ended. The texts are those of the files
 // of the watched cgroup, and empty where it has none.
 type End struct {
-	Status                              sys.ExitStatus
-	Time                                time.Time
-	MemoryEvents, MemoryMax, MemoryPeak string
+	Status                sys.ExitStatus
+	Time                  time.Time
+	MemoryEvents          [3]string // of cgroup2.OwnMemoryFiles
+	MemoryMax, MemoryPeak string
 }
 
 // ReadEnd reads what a supervisor has written; false if it has not yet.
@@ -215,13 +217,16 @@ func ReadEnd(data []byte) (End, bool) {
 		return End{}, false
 	}
 	copy(unsafe.Slice((*byte)(unsafe.Pointer(&e)), EndSize), data)
-	return End{
-		Status:       e.info.Status(),
-		Time:         time.Unix(e.time.Unix()),
-		MemoryEvents: unix.ByteSliceToString(e.events[:]),
-		MemoryMax:    unix.ByteSliceToString(e.max[:]),
-		MemoryPeak:   unix.ByteSliceToString(e.peak[:]),
-	}, true
+	read := End{
+		Status:     e.info.Status(),
+		Time:       time.Unix(e.time.Unix()),
+		MemoryMax:  unix.ByteSliceToString(e.max[:]),
+		MemoryPeak: unix.ByteSliceToString(e.peak[:]),
+	}
+	for i := range e.events {
+		read.MemoryEvents[i] = unix.ByteSliceToString(e.events[i][:])
+	}
+	return read, true
 }
 
 // Supervisor is the process that is the child's parent; nil if we are.

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mesoc/mesoc/libcontainer/cgroup2"
 	"github.com/mesoc/mesoc/libcontainer/internal/sys"
 	"github.com/mesoc/mesoc/libcontainer/internal/testutil"
 	"github.com/mesoc/mesoc/libcontainer/program"
@@ -19,7 +20,13 @@ func supervised(t *testing.T, p *program.Program, fork bool) (c *Child, result *
 	t.Helper()
 	testutil.Root(t)
 	dir := t.TempDir()
-	for name, text := range map[string]string{"memory.events": "oom 1\noom_kill 2\n", "memory.max": "max\n"} {
+	for _, d := range []string{"leaf", cgroup2.Nested} {
+		if err := os.Mkdir(dir+"/"+d, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, text := range map[string]string{"memory.events.local": "oom 1\n", "leaf/memory.events": "oom_kill 2\n", cgroup2.Nested + "/memory.events.local": "oom 3\n",
+		"memory.max": "max\n"} {
 		if err := os.WriteFile(dir+"/"+name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -36,7 +43,7 @@ func supervised(t *testing.T, p *program.Program, fork bool) (c *Child, result *
 	t.Cleanup(func() { result.Close() })
 	s := spec(p)
 	s.fork = fork
-	s.Supervisor = &Supervisor{Cgroup: -1, Watched: int(watched.Fd()), Result: int(result.Fd()), Label: "test"}
+	s.Supervisor = &Supervisor{Cgroup: -1, Watched: int(watched.Fd()), Leaf: "leaf", Result: int(result.Fd()), Label: "test"}
 	c, err = Start(s)
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +94,7 @@ func TestSupervised(t *testing.T) {
 		if e.Time.Before(before) || e.Time.After(time.Now().Add(time.Second)) {
 			t.Errorf("it has ended at %v", e.Time)
 		}
-		if e.MemoryEvents != "oom 1\noom_kill 2\n" || e.MemoryMax != "max\n" || e.MemoryPeak != "" {
+		if e.MemoryEvents != [...]string{"oom 1\n", "oom_kill 2\n", "oom 3\n"} || e.MemoryMax != "max\n" || e.MemoryPeak != "" {
 			t.Errorf("of the files it has read %+v", e)
 		}
 	}

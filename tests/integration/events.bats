@@ -162,3 +162,60 @@ $ID"
 	rt kill "$ID" KILL
 	ended
 }
+
+@test "out of memory: where memory.events tells nothing of the cgroups below" {
+	ours "runc has no cgroup below"
+	need controller:memory
+	local_memory_events
+	script 'echo up; while read -r line </go; do rig burn 200; echo "burnt $line $?"; done' '/linux/resources/memory={"limit":33554432,"swap":33554432}'
+	mkfifo "$BASE/go"
+	start_box
+	eventually grep -q up "$INIT_OUT"
+	follow --interval 1h
+	attached
+	told() { [ "$(wc -l <events)" -ge "$1" ]; }
+	echo own >"$BASE/go"
+	eventually grep -q "burnt own 137" "$INIT_OUT"
+	eventually told 1
+	# For a limit further up only the kill is counted: in the leaf.
+	echo 16M >/sys/fs/cgroup/mesos/memory.max
+	undo 'echo max >/sys/fs/cgroup/mesos/memory.max'
+	echo others >"$BASE/go"
+	eventually grep -q "burnt others 137" "$INIT_OUT"
+	eventually told 2
+	rt kill "$ID" KILL
+	ended
+	eq "$(cat events)" "{\"type\":\"oom\",\"id\":\"$ID\"}
+{\"type\":\"oom\",\"id\":\"$ID\"}"
+}
+
+@test "a parent: its figures have its children in them, and they run out of memory in it" {
+	ours "its own annotations"
+	need controller:memory controller:pids
+	script 'sleep 1000' '/linux/resources={"memory":{"limit":209715200,"swap":209715200},"pids":{"limit":50}}'
+	start_box
+	script 'dd if=/dev/zero of=/dev/shm/x bs=1M count=8 2>/dev/null; echo up; read -r line </go; rm /dev/shm/x; rig burn 200; echo "burnt $?"; sleep 1000' \
+		'/linux/resources={"memory":{"limit":33554432,"swap":33554432}}'
+	mkfifo "$BASE/go"
+	rt run --detach --parent "$ID" --bundle "$BUNDLE" "$ID.c"
+	ok
+	local child_out=$out_file
+	eventually grep -q up "$child_out"
+	rt events --stats "$ID"
+	ok
+	run -0 "$RIG" get "$out_file" /data/memory/usage/limit /data/pids/limit
+	eq "$output" "209715200
+50"
+	[ "$("$RIG" get "$out_file" /data/memory/raw/file)" -gt 8000000 ]
+	[ "$("$RIG" get "$out_file" /data/pids/current)" -gt "$(wc -l <"$(leaf)/cgroup.procs")" ]
+	follow --interval 1h
+	attached
+	echo >"$BASE/go"
+	eventually grep -q "burnt 137" "$child_out"
+	eventually test -s events
+	eq "$(state /status)" running
+	rt delete --force "$ID"
+	ok
+	ended
+	eq "$(cat events)" "{\"type\":\"oom\",\"id\":\"$ID\"}"
+}

@@ -177,6 +177,14 @@ leaf() {
 	if is_mesoc; then echo "$(cgroup "$@")/leaf"; else cgroup "$@"; fi
 }
 
+# local_memory_events: until the test ends memory.events tells nothing of the cgroups below.
+local_memory_events() {
+	mount -o remount,memory_localevents /sys/fs/cgroup
+	# With the source named, the options that are there do not stay.
+	undo 'mount -t cgroup2 -o remount,nsdelegate cgroup2 /sys/fs/cgroup && ! grep -q memory_localevents /proc/self/mountinfo'
+	grep -q memory_localevents /proc/self/mountinfo
+}
+
 # dead PID: gone, or a zombie that its parent has not collected yet.
 dead() {
 	local line

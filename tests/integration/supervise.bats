@@ -315,6 +315,36 @@ OOM_REASON=REASON_CONTAINER_LIMITATION_MEMORY
 	clean_up_and_kill
 }
 
+@test "supervise: a memory limit is the reason, where memory.events tells nothing of the cgroups below" {
+	need controller:memory
+	local_memory_events
+	script 'x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done' '/linux/resources={"memory":{"limit":16777216,"swap":16777216}}'
+	supervise
+	rt wait "$ID"
+	eq "$status" 137
+	has "$output" "{\"signal\":9,\"reason\":\"$OOM_REASON\",\"message\":\"Memory limit exceeded: limit 16.0MB,"
+	has "$output" " processes killed 1\""
+	clean_up_and_kill
+}
+
+@test "supervise: the memory limit of a container inside is not the reason" {
+	need controller:memory
+	script 'sleep 1000' '/linux/resources={"memory":{"limit":67108864,"swap":67108864}}'
+	supervise
+	script 'x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done' '/linux/resources={"memory":{"limit":16777216,"swap":16777216}}'
+	rt run --supervise --keep --parent "$ID" --bundle "$BUNDLE" "$ID.c"
+	eq "$status" 137
+	has "$(state /mesoc/termination "$ID.c")" $OOM_REASON
+	grep -qx 'oom_kill 1' "$(cgroup)/memory.events"
+	rt kill "$ID" KILL
+	ok
+	rt wait "$ID"
+	matches "$output" "^\{\"signal\":9,$STAMP\}\$"
+	rt delete --force "$ID"
+	ok
+	clean
+}
+
 # clean_up_and_kill: killed by somebody, with a limit that was never hit.
 clean_up_and_kill() {
 	rt delete "$ID"

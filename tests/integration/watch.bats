@@ -444,10 +444,7 @@ ended_for() { told 1 "$(exited "$1" "\"reason\":\"REASON_CONTAINER_LIMITATION_ME
 	need controller:memory
 	burner 1 "$LIMIT"
 	start_box
-	mount -o remount,memory_localevents /sys/fs/cgroup
-	# With the source named, the options that are there do not stay.
-	undo 'mount -t cgroup2 -o remount,nsdelegate cgroup2 /sys/fs/cgroup && ! grep -q memory_localevents /proc/self/mountinfo'
-	grep -q memory_localevents /proc/self/mountinfo
+	local_memory_events
 	watching 1
 	burn 1
 	told 1 "$(oom "$ID")" "$(limitation "$ID")" "$(ends "$ID")"
