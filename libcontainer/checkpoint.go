@@ -177,7 +177,7 @@ func (c *container) checkAlone() error {
 // savable reads the container's bundle again, and refuses what criu cannot
 // save, or could not bring back as it was.
 func (c *container) savable() (*plan.Plan, error) {
-	b, err := bundle.Load(c.record.Bundle)
+	b, err := bundle.Load(c.record.Bundle, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -36,6 +36,7 @@ type creation struct {
 	mount   cgroup2.Mount
 	limits  cgroup2.Limits
 	filter  devices.Program
+	calls   systemCalls
 	inputs  inputs
 	pair    *cgroup2.Pair
 	class   *resctrl.Class // nil without linux.intelRdt

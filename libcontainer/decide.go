@@ -34,7 +34,7 @@ func (c *creation) decide(gate plan.Gate) error {
 	if err != nil {
 		return err
 	}
-	b, err := bundle.Load(c.options.Bundle)
+	b, err := bundle.Load(c.options.Bundle, c.knownProfile)
 	if err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func (c *creation) planInit(b *bundle.Bundle, gate plan.Gate, handed activation)
 	if o.Inherited, err = c.inherit(); err != nil {
 		return err
 	}
-	if o.Seccomp, err = c.compileFilter(); err != nil {
+	if o.Seccomp, err = c.compileFilter(b); err != nil {
 		return err
 	}
 	if o.NoPivot {

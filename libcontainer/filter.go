@@ -17,26 +17,35 @@ import (
 // filters: engines give the same profile to every container. It is no valid id.
 const filterCache = "@seccomp"
 
+// systemCalls is what is known of the config's system call filter.
+type systemCalls struct {
+	filter seccomp.Filter
+	cached bool // so the profile is good
+}
+
+// knownProfile looks the filter of a profile up in the cache. It is known if
+// nothing of the profile is of interest any more.
+func (c *creation) knownProfile(text []byte) bool {
+	dir, err := c.runtime.openFilterCache()
+	if err != nil {
+		return false // without a cache it takes a little longer
+	}
+	c.calls.filter, c.calls.cached = seccomp.Lookup(dir, text, filterOptions())
+	sys.Close(dir)
+	return c.calls.cached && c.runtime.Trace == nil
+}
+
 // compileFilter compiles the system call filter of the config, if it has one.
-func (c *creation) compileFilter() (*plan.Seccomp, error) {
-	if c.spec.Linux == nil || c.spec.Linux.Seccomp == nil || c.spec.Process == nil {
+func (c *creation) compileFilter(b *bundle.Bundle) (*plan.Seccomp, error) {
+	if b.Profile == nil || c.spec.Process == nil {
 		return nil, nil
 	}
-	profile, options := c.spec.Linux.Seccomp, filterOptions()
-	var filter seccomp.Filter
-	dir, err := c.runtime.openFilterCache()
-	if err == nil {
-		filter, _, err = seccomp.Cached(dir, profile, options)
-		sys.Close(dir)
-	} else { // without a cache it takes a little longer
-		filter, err = seccomp.Compile(profile, options)
-	}
-	var wrong seccomp.Problems
-	if errors.As(err, &wrong) {
-		return nil, &bundle.ValidationError{Path: path.Join(c.record.Bundle, bundle.ConfigName), Problems: problemsOf(wrong)}
-	}
-	if err != nil {
-		return nil, err
+	filter, profile := &c.calls.filter, c.spec.Linux.Seccomp
+	if !c.calls.cached {
+		var err error
+		if *filter, err = c.compileProfile(b); err != nil {
+			return nil, err
+		}
 	}
 	if c.runtime.Trace != nil {
 		for _, left := range seccomp.Unknown(profile) {
@@ -45,11 +54,29 @@ func (c *creation) compileFilter() (*plan.Seccomp, error) {
 	}
 	s := &plan.Seccomp{Flags: filter.Flags, Program: filter.Program}
 	if filter.Notify {
+		var err error
 		if s.Listener, err = newListener(profile); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
+}
+
+// compileProfile compiles a profile that is not in the cache, and puts it there.
+func (c *creation) compileProfile(b *bundle.Bundle) (seccomp.Filter, error) {
+	filter, err := seccomp.Compile(b.Spec.Linux.Seccomp, filterOptions())
+	var wrong seccomp.Problems
+	if errors.As(err, &wrong) {
+		return filter, &bundle.ValidationError{Path: path.Join(c.record.Bundle, bundle.ConfigName), Problems: problemsOf(wrong)}
+	}
+	if err != nil {
+		return filter, err
+	}
+	if dir, err := c.runtime.openFilterCache(); err == nil {
+		seccomp.Store(dir, b.Profile, filterOptions(), filter)
+		sys.Close(dir)
+	}
+	return filter, nil
 }
 
 func filterOptions() seccomp.Options {

@@ -31,13 +31,16 @@ type Bundle struct {
 	Rootfs string // absolute
 	Spec   *specs.Spec
 	Raw    []byte // config.json as it was read
+	// Profile is the text of linux.seccomp, nil if there is none.
+	Profile []byte
 	// Warnings are what the spec wants said and not refused: capabilities that
 	// nobody knows, a newer version of the spec, values without a meaning here.
 	Warnings []Problem
 }
 
-// Load reads and validates the bundle in a directory.
-func Load(dir string) (*Bundle, error) {
+// Load reads and validates the bundle in a directory. A profile that is known is
+// neither decoded nor checked, and Spec is without it; known may be nil.
+func Load(dir string, known Known) (*Bundle, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("find bundle %s: %w", dir, err)
@@ -47,11 +50,15 @@ func Load(dir string) (*Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	spec, err := parse(path, raw)
+	var profile []byte
+	spec, err := parse(path, raw, func(text []byte) bool {
+		profile = text
+		return known != nil && known(text)
+	})
 	if err != nil {
 		return nil, err
 	}
-	b := &Bundle{Dir: dir, Spec: spec, Raw: raw}
+	b := &Bundle{Dir: dir, Spec: spec, Raw: raw, Profile: profile}
 	if spec.Root != nil {
 		b.Rootfs = within(dir, spec.Root.Path)
 	}
@@ -75,11 +82,11 @@ func Validate(spec *specs.Spec) (problems, warnings []Problem) {
 
 // parse decodes a config.json. When that fails, it is read a second time by
 // the decoder that can explain.
-func parse(path string, raw []byte) (*specs.Spec, error) {
+func parse(path string, raw []byte, known Known) (*specs.Spec, error) {
 	if !utf8.Valid(raw) {
 		return nil, notUTF8(path, raw)
 	}
-	spec, err := decode(raw)
+	spec, err := decode(raw, known)
 	if err == nil {
 		return spec, nil
 	}

@@ -41,7 +41,7 @@ func TestSyntaxErrors(t *testing.T) {
 		"{\"a\":\n \"\xff\"}":     "line 2, column 3: expected UTF-8, found the byte 0xff",
 		"\x1f\x8b":                "line 1, column 2: expected UTF-8, found the byte 0x8b",
 	} {
-		_, err := parse("/b/config.json", []byte(text))
+		_, err := parse("/b/config.json", []byte(text), nil)
 		var syntax *SyntaxError
 		if !errors.As(err, &syntax) || err.Error() != "parse /b/config.json: "+want {
 			t.Errorf("%q:\n\t%v\nwant\n\t%s", text, err, want)
@@ -51,7 +51,7 @@ func TestSyntaxErrors(t *testing.T) {
 
 func TestDepth(t *testing.T) {
 	deep := `{"root":` + strings.Repeat("[", 1<<20)
-	_, err := parse("c", []byte(deep))
+	_, err := parse("c", []byte(deep), nil)
 	if err == nil || !strings.Contains(err.Error(), "expected at most 1000 levels") {
 		t.Error(err)
 	}
@@ -61,7 +61,7 @@ func TestDepth(t *testing.T) {
 func TestTruncated(t *testing.T) {
 	raw := goodConfigs(t)["docker.json"]
 	for n := range len(raw) - 2 {
-		_, err := parse("c", raw[:n])
+		_, err := parse("c", raw[:n], nil)
 		var syntax *SyntaxError
 		if !errors.As(err, &syntax) {
 			t.Fatalf("cut at %d: %v", n, err)
@@ -93,7 +93,7 @@ func TestTypes(t *testing.T) {
 		`{"linux":{"timeOffsets":{"boottime":5}}}`:       {"/linux/timeOffsets/boottime: expected an object, found a number"},
 		`{"hooks":{"poststop":[{"path":1},{"path":2}]}}`: {"/hooks/poststop/0/path: expected a string, found a number", "/hooks/poststop/1/path: expected a string, found a number"},
 	} {
-		_, err := parse("c", []byte(text))
+		_, err := parse("c", []byte(text), nil)
 		var invalid *ValidationError
 		if !errors.As(err, &invalid) {
 			t.Errorf("%s: %v", text, err)
@@ -131,7 +131,7 @@ func TestEveryPropertyOfWrongType(t *testing.T) {
 				t.Fatal(err)
 			}
 			var invalid *ValidationError
-			if _, err := parse("c", damaged); !errors.As(err, &invalid) || invalid.Problems[0].Pointer != pointer {
+			if _, err := parse("c", damaged, nil); !errors.As(err, &invalid) || invalid.Problems[0].Pointer != pointer {
 				t.Errorf("%s: %s: %v", name, pointer, err)
 			}
 		})

@@ -21,7 +21,7 @@ type document struct {
 	Mounts      []specs.Mount     `json:"mounts,omitempty"`
 	Hooks       *specs.Hooks      `json:"hooks,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"`
-	Linux       *specs.Linux      `json:"linux,omitempty"`
+	Linux       *linux            `json:"linux,omitempty"`
 	Solaris     json.RawMessage   `json:"solaris,omitempty"`
 	Windows     json.RawMessage   `json:"windows,omitempty"`
 	VM          json.RawMessage   `json:"vm,omitempty"`
@@ -29,12 +29,23 @@ type document struct {
 	FreeBSD     json.RawMessage   `json:"freebsd,omitempty"`
 }
 
+// linux is specs.Linux with the profile left as text.
+type linux struct {
+	specs.Linux
+	Seccomp profileText `json:"seccomp,omitempty"`
+}
+
+// profile is what that text is decoded to.
+//
+//easyjson:json
+type profile specs.LinuxSeccomp
+
 // decode reads a config.json with the generated decoder: reflection would
 // build its tables anew in every process, for ten times the price. It also takes
 // some text that is not quite JSON: line breaks in strings, and nearly anything in
 // properties that nobody knows. What the decoder says of an error is not for
-// people; diagnose is.
-func decode(raw []byte) (*specs.Spec, error) {
+// people; diagnose is. A profile that is known is left out of the spec, see Load.
+func decode(raw []byte, known Known) (*specs.Spec, error) {
 	var d document
 	lexer := jlexer.Lexer{Data: raw}
 	d.UnmarshalEasyJSON(&lexer)
@@ -50,7 +61,12 @@ func decode(raw []byte) (*specs.Spec, error) {
 		Mounts:      d.Mounts,
 		Hooks:       d.Hooks,
 		Annotations: d.Annotations,
-		Linux:       d.Linux,
+	}
+	if d.Linux != nil {
+		spec.Linux = &d.Linux.Linux
+		if err := d.Linux.Seccomp.decode(&spec.Linux.Seccomp, known); err != nil {
+			return nil, err
+		}
 	}
 	oldPidsLimit(spec)
 	if present(d.Solaris) {

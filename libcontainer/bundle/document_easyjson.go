@@ -11,719 +11,7 @@ import (
 	fs "io/fs"
 )
 
-func easyjson18605acbDecodeGithubComMesocMesocLibcontainerBundle(in *jlexer.Lexer, out *document) {
-	isTopLevel := in.IsStart()
-	if in.IsNull() {
-		if isTopLevel {
-			in.Consumed()
-		}
-		in.Skip()
-		return
-	}
-	in.Delim('{')
-	for !in.IsDelim('}') {
-		key := in.UnsafeFieldName(false)
-		in.WantColon()
-		switch key {
-		case "ociVersion":
-			if in.IsNull() {
-				in.Skip()
-			} else {
-				out.Version = string(in.String())
-			}
-		case "process":
-			if in.IsNull() {
-				in.Skip()
-				out.Process = nil
-			} else {
-				if out.Process == nil {
-					out.Process = new(specs_go.Process)
-				}
-				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo(in, out.Process)
-			}
-		case "root":
-			if in.IsNull() {
-				in.Skip()
-				out.Root = nil
-			} else {
-				if out.Root == nil {
-					out.Root = new(specs_go.Root)
-				}
-				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo1(in, out.Root)
-			}
-		case "hostname":
-			if in.IsNull() {
-				in.Skip()
-			} else {
-				out.Hostname = string(in.String())
-			}
-		case "domainname":
-			if in.IsNull() {
-				in.Skip()
-			} else {
-				out.Domainname = string(in.String())
-			}
-		case "mounts":
-			if in.IsNull() {
-				in.Skip()
-				out.Mounts = nil
-			} else {
-				in.Delim('[')
-				if out.Mounts == nil {
-					if !in.IsDelim(']') {
-						out.Mounts = make([]specs_go.Mount, 0, 0)
-					} else {
-						out.Mounts = []specs_go.Mount{}
-					}
-				} else {
-					out.Mounts = (out.Mounts)[:0]
-				}
-				for !in.IsDelim(']') {
-					var v1 specs_go.Mount
-					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo2(in, &v1)
-					out.Mounts = append(out.Mounts, v1)
-					in.WantComma()
-				}
-				in.Delim(']')
-			}
-		case "hooks":
-			if in.IsNull() {
-				in.Skip()
-				out.Hooks = nil
-			} else {
-				if out.Hooks == nil {
-					out.Hooks = new(specs_go.Hooks)
-				}
-				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo3(in, out.Hooks)
-			}
-		case "annotations":
-			if in.IsNull() {
-				in.Skip()
-			} else {
-				in.Delim('{')
-				if !in.IsDelim('}') {
-					out.Annotations = make(map[string]string)
-				} else {
-					out.Annotations = nil
-				}
-				for !in.IsDelim('}') {
-					key := string(in.String())
-					in.WantColon()
-					var v2 string
-					if in.IsNull() {
-						in.Skip()
-					} else {
-						v2 = string(in.String())
-					}
-					(out.Annotations)[key] = v2
-					in.WantComma()
-				}
-				in.Delim('}')
-			}
-		case "linux":
-			if in.IsNull() {
-				in.Skip()
-				out.Linux = nil
-			} else {
-				if out.Linux == nil {
-					out.Linux = new(specs_go.Linux)
-				}
-				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo4(in, out.Linux)
-			}
-		case "solaris":
-			if in.IsNull() {
-				in.Skip()
-			} else {
-				if data := in.Raw(); in.Ok() {
-					in.AddError((out.Solaris).UnmarshalJSON(data))
-				}
-			}
-		case "windows":
-			if in.IsNull() {
-				in.Skip()
-			} else {
-				if data := in.Raw(); in.Ok() {
-					in.AddError((out.Windows).UnmarshalJSON(data))
-				}
-			}
-		case "vm":
-			if in.IsNull() {
-				in.Skip()
-			} else {
-				if data := in.Raw(); in.Ok() {
-					in.AddError((out.VM).UnmarshalJSON(data))
-				}
-			}
-		case "zos":
-			if in.IsNull() {
-				in.Skip()
-			} else {
-				if data := in.Raw(); in.Ok() {
-					in.AddError((out.ZOS).UnmarshalJSON(data))
-				}
-			}
-		case "freebsd":
-			if in.IsNull() {
-				in.Skip()
-			} else {
-				if data := in.Raw(); in.Ok() {
-					in.AddError((out.FreeBSD).UnmarshalJSON(data))
-				}
-			}
-		default:
-			in.SkipRecursive()
-		}
-		in.WantComma()
-	}
-	in.Delim('}')
-	if isTopLevel {
-		in.Consumed()
-	}
-}
-
-// UnmarshalEasyJSON supports easyjson.Unmarshaler interface
-func (v *document) UnmarshalEasyJSON(l *jlexer.Lexer) {
-	easyjson18605acbDecodeGithubComMesocMesocLibcontainerBundle(l, v)
-}
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo4(in *jlexer.Lexer, out *specs_go.Linux) {
-	isTopLevel := in.IsStart()
-	if in.IsNull() {
-		if isTopLevel {
-			in.Consumed()
-		}
-		in.Skip()
-		return
-	}
-	in.Delim('{')
-	for !in.IsDelim('}') {
-		key := in.UnsafeFieldName(false)
-		in.WantColon()
-		switch key {
-		case "uidMappings":
-			if in.IsNull() {
-				in.Skip()
-				out.UIDMappings = nil
-			} else {
-				in.Delim('[')
-				if out.UIDMappings == nil {
-					if !in.IsDelim(']') {
-						out.UIDMappings = make([]specs_go.LinuxIDMapping, 0, 5)
-					} else {
-						out.UIDMappings = []specs_go.LinuxIDMapping{}
-					}
-				} else {
-					out.UIDMappings = (out.UIDMappings)[:0]
-				}
-				for !in.IsDelim(']') {
-					var v6 specs_go.LinuxIDMapping
-					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo5(in, &v6)
-					out.UIDMappings = append(out.UIDMappings, v6)
-					in.WantComma()
-				}
-				in.Delim(']')
-			}
-		case "gidMappings":
-			if in.IsNull() {
-				in.Skip()
-				out.GIDMappings = nil
-			} else {
-				in.Delim('[')
-				if out.GIDMappings == nil {
-					if !in.IsDelim(']') {
-						out.GIDMappings = make([]specs_go.LinuxIDMapping, 0, 5)
-					} else {
-						out.GIDMappings = []specs_go.LinuxIDMapping{}
-					}
-				} else {
-					out.GIDMappings = (out.GIDMappings)[:0]
-				}
-				for !in.IsDelim(']') {
-					var v7 specs_go.LinuxIDMapping
-					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo5(in, &v7)
-					out.GIDMappings = append(out.GIDMappings, v7)
-					in.WantComma()
-				}
-				in.Delim(']')
-			}
-		case "sysctl":
-			if in.IsNull() {
-				in.Skip()
-			} else {
-				in.Delim('{')
-				if !in.IsDelim('}') {
-					out.Sysctl = make(map[string]string)
-				} else {
-					out.Sysctl = nil
-				}
-				for !in.IsDelim('}') {
-					key := string(in.String())
-					in.WantColon()
-					var v8 string
-					if in.IsNull() {
-						in.Skip()
-					} else {
-						v8 = string(in.String())
-					}
-					(out.Sysctl)[key] = v8
-					in.WantComma()
-				}
-				in.Delim('}')
-			}
-		case "resources":
-			if in.IsNull() {
-				in.Skip()
-				out.Resources = nil
-			} else {
-				if out.Resources == nil {
-					out.Resources = new(specs_go.LinuxResources)
-				}
-				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo6(in, out.Resources)
-			}
-		case "cgroupsPath":
-			if in.IsNull() {
-				in.Skip()
-			} else {
-				out.CgroupsPath = string(in.String())
-			}
-		case "namespaces":
-			if in.IsNull() {
-				in.Skip()
-				out.Namespaces = nil
-			} else {
-				in.Delim('[')
-				if out.Namespaces == nil {
-					if !in.IsDelim(']') {
-						out.Namespaces = make([]specs_go.LinuxNamespace, 0, 2)
-					} else {
-						out.Namespaces = []specs_go.LinuxNamespace{}
-					}
-				} else {
-					out.Namespaces = (out.Namespaces)[:0]
-				}
-				for !in.IsDelim(']') {
-					var v9 specs_go.LinuxNamespace
-					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo7(in, &v9)
-					out.Namespaces = append(out.Namespaces, v9)
-					in.WantComma()
-				}
-				in.Delim(']')
-			}
-		case "devices":
-			if in.IsNull() {
-				in.Skip()
-				out.Devices = nil
-			} else {
-				in.Delim('[')
-				if out.Devices == nil {
-					if !in.IsDelim(']') {
-						out.Devices = make([]specs_go.LinuxDevice, 0, 0)
-					} else {
-						out.Devices = []specs_go.LinuxDevice{}
-					}
-				} else {
-					out.Devices = (out.Devices)[:0]
-				}
-				for !in.IsDelim(']') {
-					var v10 specs_go.LinuxDevice
-					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo8(in, &v10)
-					out.Devices = append(out.Devices, v10)
-					in.WantComma()
-				}
-				in.Delim(']')
-			}
-		case "netDevices":
-			if in.IsNull() {
-				in.Skip()
-			} else {
-				in.Delim('{')
-				if !in.IsDelim('}') {
-					out.NetDevices = make(map[string]specs_go.LinuxNetDevice)
-				} else {
-					out.NetDevices = nil
-				}
-				for !in.IsDelim('}') {
-					key := string(in.String())
-					in.WantColon()
-					var v11 specs_go.LinuxNetDevice
-					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo9(in, &v11)
-					(out.NetDevices)[key] = v11
-					in.WantComma()
-				}
-				in.Delim('}')
-			}
-		case "seccomp":
-			if in.IsNull() {
-				in.Skip()
-				out.Seccomp = nil
-			} else {
-				if out.Seccomp == nil {
-					out.Seccomp = new(specs_go.LinuxSeccomp)
-				}
-				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo10(in, out.Seccomp)
-			}
-		case "rootfsPropagation":
-			if in.IsNull() {
-				in.Skip()
-			} else {
-				out.RootfsPropagation = string(in.String())
-			}
-		case "maskedPaths":
-			if in.IsNull() {
-				in.Skip()
-				out.MaskedPaths = nil
-			} else {
-				in.Delim('[')
-				if out.MaskedPaths == nil {
-					if !in.IsDelim(']') {
-						out.MaskedPaths = make([]string, 0, 4)
-					} else {
-						out.MaskedPaths = []string{}
-					}
-				} else {
-					out.MaskedPaths = (out.MaskedPaths)[:0]
-				}
-				for !in.IsDelim(']') {
-					var v12 string
-					if in.IsNull() {
-						in.Skip()
-					} else {
-						v12 = string(in.String())
-					}
-					out.MaskedPaths = append(out.MaskedPaths, v12)
-					in.WantComma()
-				}
-				in.Delim(']')
-			}
-		case "readonlyPaths":
-			if in.IsNull() {
-				in.Skip()
-				out.ReadonlyPaths = nil
-			} else {
-				in.Delim('[')
-				if out.ReadonlyPaths == nil {
-					if !in.IsDelim(']') {
-						out.ReadonlyPaths = make([]string, 0, 4)
-					} else {
-						out.ReadonlyPaths = []string{}
-					}
-				} else {
-					out.ReadonlyPaths = (out.ReadonlyPaths)[:0]
-				}
-				for !in.IsDelim(']') {
-					var v13 string
-					if in.IsNull() {
-						in.Skip()
-					} else {
-						v13 = string(in.String())
-					}
-					out.ReadonlyPaths = append(out.ReadonlyPaths, v13)
-					in.WantComma()
-				}
-				in.Delim(']')
-			}
-		case "mountLabel":
-			if in.IsNull() {
-				in.Skip()
-			} else {
-				out.MountLabel = string(in.String())
-			}
-		case "intelRdt":
-			if in.IsNull() {
-				in.Skip()
-				out.IntelRdt = nil
-			} else {
-				if out.IntelRdt == nil {
-					out.IntelRdt = new(specs_go.LinuxIntelRdt)
-				}
-				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo11(in, out.IntelRdt)
-			}
-		case "memoryPolicy":
-			if in.IsNull() {
-				in.Skip()
-				out.MemoryPolicy = nil
-			} else {
-				if out.MemoryPolicy == nil {
-					out.MemoryPolicy = new(specs_go.LinuxMemoryPolicy)
-				}
-				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo12(in, out.MemoryPolicy)
-			}
-		case "personality":
-			if in.IsNull() {
-				in.Skip()
-				out.Personality = nil
-			} else {
-				if out.Personality == nil {
-					out.Personality = new(specs_go.LinuxPersonality)
-				}
-				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo13(in, out.Personality)
-			}
-		case "timeOffsets":
-			if in.IsNull() {
-				in.Skip()
-			} else {
-				in.Delim('{')
-				if !in.IsDelim('}') {
-					out.TimeOffsets = make(map[string]specs_go.LinuxTimeOffset)
-				} else {
-					out.TimeOffsets = nil
-				}
-				for !in.IsDelim('}') {
-					key := string(in.String())
-					in.WantColon()
-					var v14 specs_go.LinuxTimeOffset
-					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo14(in, &v14)
-					(out.TimeOffsets)[key] = v14
-					in.WantComma()
-				}
-				in.Delim('}')
-			}
-		default:
-			in.SkipRecursive()
-		}
-		in.WantComma()
-	}
-	in.Delim('}')
-	if isTopLevel {
-		in.Consumed()
-	}
-}
-
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo14(in *jlexer.Lexer, out *specs_go.LinuxTimeOffset) {
-	isTopLevel := in.IsStart()
-	if in.IsNull() {
-		if isTopLevel {
-			in.Consumed()
-		}
-		in.Skip()
-		return
-	}
-	in.Delim('{')
-	for !in.IsDelim('}') {
-		key := in.UnsafeFieldName(false)
-		in.WantColon()
-		switch key {
-		case "secs":
-			if in.IsNull() {
-				in.Skip()
-			} else {
-				out.Secs = int64(in.Int64())
-			}
-		case "nanosecs":
-			if in.IsNull() {
-				in.Skip()
-			} else {
-				out.Nanosecs = uint32(in.Uint32())
-			}
-		default:
-			in.SkipRecursive()
-		}
-		in.WantComma()
-	}
-	in.Delim('}')
-	if isTopLevel {
-		in.Consumed()
-	}
-}
-
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo13(in *jlexer.Lexer, out *specs_go.LinuxPersonality) {
-	isTopLevel := in.IsStart()
-	if in.IsNull() {
-		if isTopLevel {
-			in.Consumed()
-		}
-		in.Skip()
-		return
-	}
-	in.Delim('{')
-	for !in.IsDelim('}') {
-		key := in.UnsafeFieldName(false)
-		in.WantColon()
-		switch key {
-		case "domain":
-			if in.IsNull() {
-				in.Skip()
-			} else {
-				out.Domain = specs_go.LinuxPersonalityDomain(in.String())
-			}
-		case "flags":
-			if in.IsNull() {
-				in.Skip()
-				out.Flags = nil
-			} else {
-				in.Delim('[')
-				if out.Flags == nil {
-					if !in.IsDelim(']') {
-						out.Flags = make([]specs_go.LinuxPersonalityFlag, 0, 4)
-					} else {
-						out.Flags = []specs_go.LinuxPersonalityFlag{}
-					}
-				} else {
-					out.Flags = (out.Flags)[:0]
-				}
-				for !in.IsDelim(']') {
-					var v30 specs_go.LinuxPersonalityFlag
-					if in.IsNull() {
-						in.Skip()
-					} else {
-						v30 = specs_go.LinuxPersonalityFlag(in.String())
-					}
-					out.Flags = append(out.Flags, v30)
-					in.WantComma()
-				}
-				in.Delim(']')
-			}
-		default:
-			in.SkipRecursive()
-		}
-		in.WantComma()
-	}
-	in.Delim('}')
-	if isTopLevel {
-		in.Consumed()
-	}
-}
-
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo12(in *jlexer.Lexer, out *specs_go.LinuxMemoryPolicy) {
-	isTopLevel := in.IsStart()
-	if in.IsNull() {
-		if isTopLevel {
-			in.Consumed()
-		}
-		in.Skip()
-		return
-	}
-	in.Delim('{')
-	for !in.IsDelim('}') {
-		key := in.UnsafeFieldName(false)
-		in.WantColon()
-		switch key {
-		case "mode":
-			if in.IsNull() {
-				in.Skip()
-			} else {
-				out.Mode = specs_go.MemoryPolicyModeType(in.String())
-			}
-		case "nodes":
-			if in.IsNull() {
-				in.Skip()
-			} else {
-				out.Nodes = string(in.String())
-			}
-		case "flags":
-			if in.IsNull() {
-				in.Skip()
-				out.Flags = nil
-			} else {
-				in.Delim('[')
-				if out.Flags == nil {
-					if !in.IsDelim(']') {
-						out.Flags = make([]specs_go.MemoryPolicyFlagType, 0, 4)
-					} else {
-						out.Flags = []specs_go.MemoryPolicyFlagType{}
-					}
-				} else {
-					out.Flags = (out.Flags)[:0]
-				}
-				for !in.IsDelim(']') {
-					var v33 specs_go.MemoryPolicyFlagType
-					if in.IsNull() {
-						in.Skip()
-					} else {
-						v33 = specs_go.MemoryPolicyFlagType(in.String())
-					}
-					out.Flags = append(out.Flags, v33)
-					in.WantComma()
-				}
-				in.Delim(']')
-			}
-		default:
-			in.SkipRecursive()
-		}
-		in.WantComma()
-	}
-	in.Delim('}')
-	if isTopLevel {
-		in.Consumed()
-	}
-}
-
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo11(in *jlexer.Lexer, out *specs_go.LinuxIntelRdt) {
-	isTopLevel := in.IsStart()
-	if in.IsNull() {
-		if isTopLevel {
-			in.Consumed()
-		}
-		in.Skip()
-		return
-	}
-	in.Delim('{')
-	for !in.IsDelim('}') {
-		key := in.UnsafeFieldName(false)
-		in.WantColon()
-		switch key {
-		case "closID":
-			if in.IsNull() {
-				in.Skip()
-			} else {
-				out.ClosID = string(in.String())
-			}
-		case "schemata":
-			if in.IsNull() {
-				in.Skip()
-				out.Schemata = nil
-			} else {
-				in.Delim('[')
-				if out.Schemata == nil {
-					if !in.IsDelim(']') {
-						out.Schemata = make([]string, 0, 4)
-					} else {
-						out.Schemata = []string{}
-					}
-				} else {
-					out.Schemata = (out.Schemata)[:0]
-				}
-				for !in.IsDelim(']') {
-					var v36 string
-					if in.IsNull() {
-						in.Skip()
-					} else {
-						v36 = string(in.String())
-					}
-					out.Schemata = append(out.Schemata, v36)
-					in.WantComma()
-				}
-				in.Delim(']')
-			}
-		case "l3CacheSchema":
-			if in.IsNull() {
-				in.Skip()
-			} else {
-				out.L3CacheSchema = string(in.String())
-			}
-		case "memBwSchema":
-			if in.IsNull() {
-				in.Skip()
-			} else {
-				out.MemBwSchema = string(in.String())
-			}
-		case "enableMonitoring":
-			if in.IsNull() {
-				in.Skip()
-			} else {
-				out.EnableMonitoring = bool(in.Bool())
-			}
-		default:
-			in.SkipRecursive()
-		}
-		in.WantComma()
-	}
-	in.Delim('}')
-	if isTopLevel {
-		in.Consumed()
-	}
-}
-
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo10(in *jlexer.Lexer, out *specs_go.LinuxSeccomp) {
+func easyjson18605acbDecodeGithubComMesocMesocLibcontainerBundle(in *jlexer.Lexer, out *profile) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -773,13 +61,13 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo10(in *jlexe
 					out.Architectures = (out.Architectures)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v39 specs_go.Arch
+					var v1 specs_go.Arch
 					if in.IsNull() {
 						in.Skip()
 					} else {
-						v39 = specs_go.Arch(in.String())
+						v1 = specs_go.Arch(in.String())
 					}
-					out.Architectures = append(out.Architectures, v39)
+					out.Architectures = append(out.Architectures, v1)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -800,13 +88,13 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo10(in *jlexe
 					out.Flags = (out.Flags)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v40 specs_go.LinuxSeccompFlag
+					var v2 specs_go.LinuxSeccompFlag
 					if in.IsNull() {
 						in.Skip()
 					} else {
-						v40 = specs_go.LinuxSeccompFlag(in.String())
+						v2 = specs_go.LinuxSeccompFlag(in.String())
 					}
-					out.Flags = append(out.Flags, v40)
+					out.Flags = append(out.Flags, v2)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -839,9 +127,9 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo10(in *jlexe
 					out.Syscalls = (out.Syscalls)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v41 specs_go.LinuxSyscall
-					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo15(in, &v41)
-					out.Syscalls = append(out.Syscalls, v41)
+					var v3 specs_go.LinuxSyscall
+					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo(in, &v3)
+					out.Syscalls = append(out.Syscalls, v3)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -857,7 +145,11 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo10(in *jlexe
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo15(in *jlexer.Lexer, out *specs_go.LinuxSyscall) {
+// UnmarshalEasyJSON supports easyjson.Unmarshaler interface
+func (v *profile) UnmarshalEasyJSON(l *jlexer.Lexer) {
+	easyjson18605acbDecodeGithubComMesocMesocLibcontainerBundle(l, v)
+}
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo(in *jlexer.Lexer, out *specs_go.LinuxSyscall) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -887,13 +179,13 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo15(in *jlexe
 					out.Names = (out.Names)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v48 string
+					var v10 string
 					if in.IsNull() {
 						in.Skip()
 					} else {
-						v48 = string(in.String())
+						v10 = string(in.String())
 					}
-					out.Names = append(out.Names, v48)
+					out.Names = append(out.Names, v10)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -934,9 +226,9 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo15(in *jlexe
 					out.Args = (out.Args)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v49 specs_go.LinuxSeccompArg
-					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo16(in, &v49)
-					out.Args = append(out.Args, v49)
+					var v11 specs_go.LinuxSeccompArg
+					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo1(in, &v11)
+					out.Args = append(out.Args, v11)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -952,7 +244,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo15(in *jlexe
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo16(in *jlexer.Lexer, out *specs_go.LinuxSeccompArg) {
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo1(in *jlexer.Lexer, out *specs_go.LinuxSeccompArg) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -1001,7 +293,545 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo16(in *jlexe
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo9(in *jlexer.Lexer, out *specs_go.LinuxNetDevice) {
+func easyjson18605acbDecodeGithubComMesocMesocLibcontainerBundle1(in *jlexer.Lexer, out *linux) {
+	isTopLevel := in.IsStart()
+	if in.IsNull() {
+		if isTopLevel {
+			in.Consumed()
+		}
+		in.Skip()
+		return
+	}
+	in.Delim('{')
+	for !in.IsDelim('}') {
+		key := in.UnsafeFieldName(false)
+		in.WantColon()
+		switch key {
+		case "seccomp":
+			if in.IsNull() {
+				in.Skip()
+			} else {
+				(out.Seccomp).UnmarshalEasyJSON(in)
+			}
+		case "uidMappings":
+			if in.IsNull() {
+				in.Skip()
+				out.UIDMappings = nil
+			} else {
+				in.Delim('[')
+				if out.UIDMappings == nil {
+					if !in.IsDelim(']') {
+						out.UIDMappings = make([]specs_go.LinuxIDMapping, 0, 5)
+					} else {
+						out.UIDMappings = []specs_go.LinuxIDMapping{}
+					}
+				} else {
+					out.UIDMappings = (out.UIDMappings)[:0]
+				}
+				for !in.IsDelim(']') {
+					var v16 specs_go.LinuxIDMapping
+					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo2(in, &v16)
+					out.UIDMappings = append(out.UIDMappings, v16)
+					in.WantComma()
+				}
+				in.Delim(']')
+			}
+		case "gidMappings":
+			if in.IsNull() {
+				in.Skip()
+				out.GIDMappings = nil
+			} else {
+				in.Delim('[')
+				if out.GIDMappings == nil {
+					if !in.IsDelim(']') {
+						out.GIDMappings = make([]specs_go.LinuxIDMapping, 0, 5)
+					} else {
+						out.GIDMappings = []specs_go.LinuxIDMapping{}
+					}
+				} else {
+					out.GIDMappings = (out.GIDMappings)[:0]
+				}
+				for !in.IsDelim(']') {
+					var v17 specs_go.LinuxIDMapping
+					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo2(in, &v17)
+					out.GIDMappings = append(out.GIDMappings, v17)
+					in.WantComma()
+				}
+				in.Delim(']')
+			}
+		case "sysctl":
+			if in.IsNull() {
+				in.Skip()
+			} else {
+				in.Delim('{')
+				if !in.IsDelim('}') {
+					out.Sysctl = make(map[string]string)
+				} else {
+					out.Sysctl = nil
+				}
+				for !in.IsDelim('}') {
+					key := string(in.String())
+					in.WantColon()
+					var v18 string
+					if in.IsNull() {
+						in.Skip()
+					} else {
+						v18 = string(in.String())
+					}
+					(out.Sysctl)[key] = v18
+					in.WantComma()
+				}
+				in.Delim('}')
+			}
+		case "resources":
+			if in.IsNull() {
+				in.Skip()
+				out.Resources = nil
+			} else {
+				if out.Resources == nil {
+					out.Resources = new(specs_go.LinuxResources)
+				}
+				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo3(in, out.Resources)
+			}
+		case "cgroupsPath":
+			if in.IsNull() {
+				in.Skip()
+			} else {
+				out.CgroupsPath = string(in.String())
+			}
+		case "namespaces":
+			if in.IsNull() {
+				in.Skip()
+				out.Namespaces = nil
+			} else {
+				in.Delim('[')
+				if out.Namespaces == nil {
+					if !in.IsDelim(']') {
+						out.Namespaces = make([]specs_go.LinuxNamespace, 0, 2)
+					} else {
+						out.Namespaces = []specs_go.LinuxNamespace{}
+					}
+				} else {
+					out.Namespaces = (out.Namespaces)[:0]
+				}
+				for !in.IsDelim(']') {
+					var v19 specs_go.LinuxNamespace
+					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo4(in, &v19)
+					out.Namespaces = append(out.Namespaces, v19)
+					in.WantComma()
+				}
+				in.Delim(']')
+			}
+		case "devices":
+			if in.IsNull() {
+				in.Skip()
+				out.Devices = nil
+			} else {
+				in.Delim('[')
+				if out.Devices == nil {
+					if !in.IsDelim(']') {
+						out.Devices = make([]specs_go.LinuxDevice, 0, 0)
+					} else {
+						out.Devices = []specs_go.LinuxDevice{}
+					}
+				} else {
+					out.Devices = (out.Devices)[:0]
+				}
+				for !in.IsDelim(']') {
+					var v20 specs_go.LinuxDevice
+					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo5(in, &v20)
+					out.Devices = append(out.Devices, v20)
+					in.WantComma()
+				}
+				in.Delim(']')
+			}
+		case "netDevices":
+			if in.IsNull() {
+				in.Skip()
+			} else {
+				in.Delim('{')
+				if !in.IsDelim('}') {
+					out.NetDevices = make(map[string]specs_go.LinuxNetDevice)
+				} else {
+					out.NetDevices = nil
+				}
+				for !in.IsDelim('}') {
+					key := string(in.String())
+					in.WantColon()
+					var v21 specs_go.LinuxNetDevice
+					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo6(in, &v21)
+					(out.NetDevices)[key] = v21
+					in.WantComma()
+				}
+				in.Delim('}')
+			}
+		case "rootfsPropagation":
+			if in.IsNull() {
+				in.Skip()
+			} else {
+				out.RootfsPropagation = string(in.String())
+			}
+		case "maskedPaths":
+			if in.IsNull() {
+				in.Skip()
+				out.MaskedPaths = nil
+			} else {
+				in.Delim('[')
+				if out.MaskedPaths == nil {
+					if !in.IsDelim(']') {
+						out.MaskedPaths = make([]string, 0, 4)
+					} else {
+						out.MaskedPaths = []string{}
+					}
+				} else {
+					out.MaskedPaths = (out.MaskedPaths)[:0]
+				}
+				for !in.IsDelim(']') {
+					var v22 string
+					if in.IsNull() {
+						in.Skip()
+					} else {
+						v22 = string(in.String())
+					}
+					out.MaskedPaths = append(out.MaskedPaths, v22)
+					in.WantComma()
+				}
+				in.Delim(']')
+			}
+		case "readonlyPaths":
+			if in.IsNull() {
+				in.Skip()
+				out.ReadonlyPaths = nil
+			} else {
+				in.Delim('[')
+				if out.ReadonlyPaths == nil {
+					if !in.IsDelim(']') {
+						out.ReadonlyPaths = make([]string, 0, 4)
+					} else {
+						out.ReadonlyPaths = []string{}
+					}
+				} else {
+					out.ReadonlyPaths = (out.ReadonlyPaths)[:0]
+				}
+				for !in.IsDelim(']') {
+					var v23 string
+					if in.IsNull() {
+						in.Skip()
+					} else {
+						v23 = string(in.String())
+					}
+					out.ReadonlyPaths = append(out.ReadonlyPaths, v23)
+					in.WantComma()
+				}
+				in.Delim(']')
+			}
+		case "mountLabel":
+			if in.IsNull() {
+				in.Skip()
+			} else {
+				out.MountLabel = string(in.String())
+			}
+		case "intelRdt":
+			if in.IsNull() {
+				in.Skip()
+				out.IntelRdt = nil
+			} else {
+				if out.IntelRdt == nil {
+					out.IntelRdt = new(specs_go.LinuxIntelRdt)
+				}
+				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo7(in, out.IntelRdt)
+			}
+		case "memoryPolicy":
+			if in.IsNull() {
+				in.Skip()
+				out.MemoryPolicy = nil
+			} else {
+				if out.MemoryPolicy == nil {
+					out.MemoryPolicy = new(specs_go.LinuxMemoryPolicy)
+				}
+				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo8(in, out.MemoryPolicy)
+			}
+		case "personality":
+			if in.IsNull() {
+				in.Skip()
+				out.Personality = nil
+			} else {
+				if out.Personality == nil {
+					out.Personality = new(specs_go.LinuxPersonality)
+				}
+				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo9(in, out.Personality)
+			}
+		case "timeOffsets":
+			if in.IsNull() {
+				in.Skip()
+			} else {
+				in.Delim('{')
+				if !in.IsDelim('}') {
+					out.TimeOffsets = make(map[string]specs_go.LinuxTimeOffset)
+				} else {
+					out.TimeOffsets = nil
+				}
+				for !in.IsDelim('}') {
+					key := string(in.String())
+					in.WantColon()
+					var v24 specs_go.LinuxTimeOffset
+					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo10(in, &v24)
+					(out.TimeOffsets)[key] = v24
+					in.WantComma()
+				}
+				in.Delim('}')
+			}
+		default:
+			in.SkipRecursive()
+		}
+		in.WantComma()
+	}
+	in.Delim('}')
+	if isTopLevel {
+		in.Consumed()
+	}
+}
+
+// UnmarshalEasyJSON supports easyjson.Unmarshaler interface
+func (v *linux) UnmarshalEasyJSON(l *jlexer.Lexer) {
+	easyjson18605acbDecodeGithubComMesocMesocLibcontainerBundle1(l, v)
+}
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo10(in *jlexer.Lexer, out *specs_go.LinuxTimeOffset) {
+	isTopLevel := in.IsStart()
+	if in.IsNull() {
+		if isTopLevel {
+			in.Consumed()
+		}
+		in.Skip()
+		return
+	}
+	in.Delim('{')
+	for !in.IsDelim('}') {
+		key := in.UnsafeFieldName(false)
+		in.WantColon()
+		switch key {
+		case "secs":
+			if in.IsNull() {
+				in.Skip()
+			} else {
+				out.Secs = int64(in.Int64())
+			}
+		case "nanosecs":
+			if in.IsNull() {
+				in.Skip()
+			} else {
+				out.Nanosecs = uint32(in.Uint32())
+			}
+		default:
+			in.SkipRecursive()
+		}
+		in.WantComma()
+	}
+	in.Delim('}')
+	if isTopLevel {
+		in.Consumed()
+	}
+}
+
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo9(in *jlexer.Lexer, out *specs_go.LinuxPersonality) {
+	isTopLevel := in.IsStart()
+	if in.IsNull() {
+		if isTopLevel {
+			in.Consumed()
+		}
+		in.Skip()
+		return
+	}
+	in.Delim('{')
+	for !in.IsDelim('}') {
+		key := in.UnsafeFieldName(false)
+		in.WantColon()
+		switch key {
+		case "domain":
+			if in.IsNull() {
+				in.Skip()
+			} else {
+				out.Domain = specs_go.LinuxPersonalityDomain(in.String())
+			}
+		case "flags":
+			if in.IsNull() {
+				in.Skip()
+				out.Flags = nil
+			} else {
+				in.Delim('[')
+				if out.Flags == nil {
+					if !in.IsDelim(']') {
+						out.Flags = make([]specs_go.LinuxPersonalityFlag, 0, 4)
+					} else {
+						out.Flags = []specs_go.LinuxPersonalityFlag{}
+					}
+				} else {
+					out.Flags = (out.Flags)[:0]
+				}
+				for !in.IsDelim(']') {
+					var v42 specs_go.LinuxPersonalityFlag
+					if in.IsNull() {
+						in.Skip()
+					} else {
+						v42 = specs_go.LinuxPersonalityFlag(in.String())
+					}
+					out.Flags = append(out.Flags, v42)
+					in.WantComma()
+				}
+				in.Delim(']')
+			}
+		default:
+			in.SkipRecursive()
+		}
+		in.WantComma()
+	}
+	in.Delim('}')
+	if isTopLevel {
+		in.Consumed()
+	}
+}
+
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo8(in *jlexer.Lexer, out *specs_go.LinuxMemoryPolicy) {
+	isTopLevel := in.IsStart()
+	if in.IsNull() {
+		if isTopLevel {
+			in.Consumed()
+		}
+		in.Skip()
+		return
+	}
+	in.Delim('{')
+	for !in.IsDelim('}') {
+		key := in.UnsafeFieldName(false)
+		in.WantColon()
+		switch key {
+		case "mode":
+			if in.IsNull() {
+				in.Skip()
+			} else {
+				out.Mode = specs_go.MemoryPolicyModeType(in.String())
+			}
+		case "nodes":
+			if in.IsNull() {
+				in.Skip()
+			} else {
+				out.Nodes = string(in.String())
+			}
+		case "flags":
+			if in.IsNull() {
+				in.Skip()
+				out.Flags = nil
+			} else {
+				in.Delim('[')
+				if out.Flags == nil {
+					if !in.IsDelim(']') {
+						out.Flags = make([]specs_go.MemoryPolicyFlagType, 0, 4)
+					} else {
+						out.Flags = []specs_go.MemoryPolicyFlagType{}
+					}
+				} else {
+					out.Flags = (out.Flags)[:0]
+				}
+				for !in.IsDelim(']') {
+					var v45 specs_go.MemoryPolicyFlagType
+					if in.IsNull() {
+						in.Skip()
+					} else {
+						v45 = specs_go.MemoryPolicyFlagType(in.String())
+					}
+					out.Flags = append(out.Flags, v45)
+					in.WantComma()
+				}
+				in.Delim(']')
+			}
+		default:
+			in.SkipRecursive()
+		}
+		in.WantComma()
+	}
+	in.Delim('}')
+	if isTopLevel {
+		in.Consumed()
+	}
+}
+
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo7(in *jlexer.Lexer, out *specs_go.LinuxIntelRdt) {
+	isTopLevel := in.IsStart()
+	if in.IsNull() {
+		if isTopLevel {
+			in.Consumed()
+		}
+		in.Skip()
+		return
+	}
+	in.Delim('{')
+	for !in.IsDelim('}') {
+		key := in.UnsafeFieldName(false)
+		in.WantColon()
+		switch key {
+		case "closID":
+			if in.IsNull() {
+				in.Skip()
+			} else {
+				out.ClosID = string(in.String())
+			}
+		case "schemata":
+			if in.IsNull() {
+				in.Skip()
+				out.Schemata = nil
+			} else {
+				in.Delim('[')
+				if out.Schemata == nil {
+					if !in.IsDelim(']') {
+						out.Schemata = make([]string, 0, 4)
+					} else {
+						out.Schemata = []string{}
+					}
+				} else {
+					out.Schemata = (out.Schemata)[:0]
+				}
+				for !in.IsDelim(']') {
+					var v48 string
+					if in.IsNull() {
+						in.Skip()
+					} else {
+						v48 = string(in.String())
+					}
+					out.Schemata = append(out.Schemata, v48)
+					in.WantComma()
+				}
+				in.Delim(']')
+			}
+		case "l3CacheSchema":
+			if in.IsNull() {
+				in.Skip()
+			} else {
+				out.L3CacheSchema = string(in.String())
+			}
+		case "memBwSchema":
+			if in.IsNull() {
+				in.Skip()
+			} else {
+				out.MemBwSchema = string(in.String())
+			}
+		case "enableMonitoring":
+			if in.IsNull() {
+				in.Skip()
+			} else {
+				out.EnableMonitoring = bool(in.Bool())
+			}
+		default:
+			in.SkipRecursive()
+		}
+		in.WantComma()
+	}
+	in.Delim('}')
+	if isTopLevel {
+		in.Consumed()
+	}
+}
+
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo6(in *jlexer.Lexer, out *specs_go.LinuxNetDevice) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -1032,7 +862,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo9(in *jlexer
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo8(in *jlexer.Lexer, out *specs_go.LinuxDevice) {
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo5(in *jlexer.Lexer, out *specs_go.LinuxDevice) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -1123,7 +953,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo8(in *jlexer
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo7(in *jlexer.Lexer, out *specs_go.LinuxNamespace) {
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo4(in *jlexer.Lexer, out *specs_go.LinuxNamespace) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -1160,7 +990,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo7(in *jlexer
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo6(in *jlexer.Lexer, out *specs_go.LinuxResources) {
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo3(in *jlexer.Lexer, out *specs_go.LinuxResources) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -1190,9 +1020,9 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo6(in *jlexer
 					out.Devices = (out.Devices)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v54 specs_go.LinuxDeviceCgroup
-					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo17(in, &v54)
-					out.Devices = append(out.Devices, v54)
+					var v51 specs_go.LinuxDeviceCgroup
+					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo11(in, &v51)
+					out.Devices = append(out.Devices, v51)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -1205,7 +1035,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo6(in *jlexer
 				if out.Memory == nil {
 					out.Memory = new(specs_go.LinuxMemory)
 				}
-				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo18(in, out.Memory)
+				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo12(in, out.Memory)
 			}
 		case "cpu":
 			if in.IsNull() {
@@ -1215,7 +1045,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo6(in *jlexer
 				if out.CPU == nil {
 					out.CPU = new(specs_go.LinuxCPU)
 				}
-				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo19(in, out.CPU)
+				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo13(in, out.CPU)
 			}
 		case "pids":
 			if in.IsNull() {
@@ -1225,7 +1055,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo6(in *jlexer
 				if out.Pids == nil {
 					out.Pids = new(specs_go.LinuxPids)
 				}
-				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo20(in, out.Pids)
+				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo14(in, out.Pids)
 			}
 		case "blockIO":
 			if in.IsNull() {
@@ -1235,7 +1065,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo6(in *jlexer
 				if out.BlockIO == nil {
 					out.BlockIO = new(specs_go.LinuxBlockIO)
 				}
-				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo21(in, out.BlockIO)
+				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo15(in, out.BlockIO)
 			}
 		case "hugepageLimits":
 			if in.IsNull() {
@@ -1253,9 +1083,9 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo6(in *jlexer
 					out.HugepageLimits = (out.HugepageLimits)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v55 specs_go.LinuxHugepageLimit
-					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo22(in, &v55)
-					out.HugepageLimits = append(out.HugepageLimits, v55)
+					var v52 specs_go.LinuxHugepageLimit
+					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo16(in, &v52)
+					out.HugepageLimits = append(out.HugepageLimits, v52)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -1268,7 +1098,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo6(in *jlexer
 				if out.Network == nil {
 					out.Network = new(specs_go.LinuxNetwork)
 				}
-				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo23(in, out.Network)
+				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo17(in, out.Network)
 			}
 		case "rdma":
 			if in.IsNull() {
@@ -1283,9 +1113,9 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo6(in *jlexer
 				for !in.IsDelim('}') {
 					key := string(in.String())
 					in.WantColon()
-					var v56 specs_go.LinuxRdma
-					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo24(in, &v56)
-					(out.Rdma)[key] = v56
+					var v53 specs_go.LinuxRdma
+					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo18(in, &v53)
+					(out.Rdma)[key] = v53
 					in.WantComma()
 				}
 				in.Delim('}')
@@ -1303,13 +1133,13 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo6(in *jlexer
 				for !in.IsDelim('}') {
 					key := string(in.String())
 					in.WantColon()
-					var v57 string
+					var v54 string
 					if in.IsNull() {
 						in.Skip()
 					} else {
-						v57 = string(in.String())
+						v54 = string(in.String())
 					}
-					(out.Unified)[key] = v57
+					(out.Unified)[key] = v54
 					in.WantComma()
 				}
 				in.Delim('}')
@@ -1325,7 +1155,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo6(in *jlexer
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo24(in *jlexer.Lexer, out *specs_go.LinuxRdma) {
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo18(in *jlexer.Lexer, out *specs_go.LinuxRdma) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -1378,7 +1208,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo24(in *jlexe
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo23(in *jlexer.Lexer, out *specs_go.LinuxNetwork) {
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo17(in *jlexer.Lexer, out *specs_go.LinuxNetwork) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -1422,9 +1252,9 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo23(in *jlexe
 					out.Priorities = (out.Priorities)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v64 specs_go.LinuxInterfacePriority
-					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo25(in, &v64)
-					out.Priorities = append(out.Priorities, v64)
+					var v61 specs_go.LinuxInterfacePriority
+					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo19(in, &v61)
+					out.Priorities = append(out.Priorities, v61)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -1440,7 +1270,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo23(in *jlexe
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo25(in *jlexer.Lexer, out *specs_go.LinuxInterfacePriority) {
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo19(in *jlexer.Lexer, out *specs_go.LinuxInterfacePriority) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -1477,7 +1307,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo25(in *jlexe
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo22(in *jlexer.Lexer, out *specs_go.LinuxHugepageLimit) {
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo16(in *jlexer.Lexer, out *specs_go.LinuxHugepageLimit) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -1514,7 +1344,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo22(in *jlexe
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo21(in *jlexer.Lexer, out *specs_go.LinuxBlockIO) {
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo15(in *jlexer.Lexer, out *specs_go.LinuxBlockIO) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -1572,9 +1402,9 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo21(in *jlexe
 					out.WeightDevice = (out.WeightDevice)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v67 specs_go.LinuxWeightDevice
-					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo26(in, &v67)
-					out.WeightDevice = append(out.WeightDevice, v67)
+					var v64 specs_go.LinuxWeightDevice
+					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo20(in, &v64)
+					out.WeightDevice = append(out.WeightDevice, v64)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -1595,9 +1425,9 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo21(in *jlexe
 					out.ThrottleReadBpsDevice = (out.ThrottleReadBpsDevice)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v68 specs_go.LinuxThrottleDevice
-					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo27(in, &v68)
-					out.ThrottleReadBpsDevice = append(out.ThrottleReadBpsDevice, v68)
+					var v65 specs_go.LinuxThrottleDevice
+					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo21(in, &v65)
+					out.ThrottleReadBpsDevice = append(out.ThrottleReadBpsDevice, v65)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -1618,9 +1448,9 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo21(in *jlexe
 					out.ThrottleWriteBpsDevice = (out.ThrottleWriteBpsDevice)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v69 specs_go.LinuxThrottleDevice
-					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo27(in, &v69)
-					out.ThrottleWriteBpsDevice = append(out.ThrottleWriteBpsDevice, v69)
+					var v66 specs_go.LinuxThrottleDevice
+					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo21(in, &v66)
+					out.ThrottleWriteBpsDevice = append(out.ThrottleWriteBpsDevice, v66)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -1641,9 +1471,9 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo21(in *jlexe
 					out.ThrottleReadIOPSDevice = (out.ThrottleReadIOPSDevice)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v70 specs_go.LinuxThrottleDevice
-					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo27(in, &v70)
-					out.ThrottleReadIOPSDevice = append(out.ThrottleReadIOPSDevice, v70)
+					var v67 specs_go.LinuxThrottleDevice
+					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo21(in, &v67)
+					out.ThrottleReadIOPSDevice = append(out.ThrottleReadIOPSDevice, v67)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -1664,9 +1494,9 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo21(in *jlexe
 					out.ThrottleWriteIOPSDevice = (out.ThrottleWriteIOPSDevice)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v71 specs_go.LinuxThrottleDevice
-					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo27(in, &v71)
-					out.ThrottleWriteIOPSDevice = append(out.ThrottleWriteIOPSDevice, v71)
+					var v68 specs_go.LinuxThrottleDevice
+					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo21(in, &v68)
+					out.ThrottleWriteIOPSDevice = append(out.ThrottleWriteIOPSDevice, v68)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -1682,7 +1512,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo21(in *jlexe
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo27(in *jlexer.Lexer, out *specs_go.LinuxThrottleDevice) {
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo21(in *jlexer.Lexer, out *specs_go.LinuxThrottleDevice) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -1725,7 +1555,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo27(in *jlexe
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo26(in *jlexer.Lexer, out *specs_go.LinuxWeightDevice) {
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo20(in *jlexer.Lexer, out *specs_go.LinuxWeightDevice) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -1790,7 +1620,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo26(in *jlexe
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo20(in *jlexer.Lexer, out *specs_go.LinuxPids) {
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo14(in *jlexer.Lexer, out *specs_go.LinuxPids) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -1829,7 +1659,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo20(in *jlexe
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo19(in *jlexer.Lexer, out *specs_go.LinuxCPU) {
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo13(in *jlexer.Lexer, out *specs_go.LinuxCPU) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -1964,7 +1794,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo19(in *jlexe
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo18(in *jlexer.Lexer, out *specs_go.LinuxMemory) {
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo12(in *jlexer.Lexer, out *specs_go.LinuxMemory) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -2115,7 +1945,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo18(in *jlexe
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo17(in *jlexer.Lexer, out *specs_go.LinuxDeviceCgroup) {
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo11(in *jlexer.Lexer, out *specs_go.LinuxDeviceCgroup) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -2186,7 +2016,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo17(in *jlexe
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo5(in *jlexer.Lexer, out *specs_go.LinuxIDMapping) {
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo2(in *jlexer.Lexer, out *specs_go.LinuxIDMapping) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -2229,7 +2059,185 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo5(in *jlexer
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo3(in *jlexer.Lexer, out *specs_go.Hooks) {
+func easyjson18605acbDecodeGithubComMesocMesocLibcontainerBundle2(in *jlexer.Lexer, out *document) {
+	isTopLevel := in.IsStart()
+	if in.IsNull() {
+		if isTopLevel {
+			in.Consumed()
+		}
+		in.Skip()
+		return
+	}
+	in.Delim('{')
+	for !in.IsDelim('}') {
+		key := in.UnsafeFieldName(false)
+		in.WantColon()
+		switch key {
+		case "ociVersion":
+			if in.IsNull() {
+				in.Skip()
+			} else {
+				out.Version = string(in.String())
+			}
+		case "process":
+			if in.IsNull() {
+				in.Skip()
+				out.Process = nil
+			} else {
+				if out.Process == nil {
+					out.Process = new(specs_go.Process)
+				}
+				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo22(in, out.Process)
+			}
+		case "root":
+			if in.IsNull() {
+				in.Skip()
+				out.Root = nil
+			} else {
+				if out.Root == nil {
+					out.Root = new(specs_go.Root)
+				}
+				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo23(in, out.Root)
+			}
+		case "hostname":
+			if in.IsNull() {
+				in.Skip()
+			} else {
+				out.Hostname = string(in.String())
+			}
+		case "domainname":
+			if in.IsNull() {
+				in.Skip()
+			} else {
+				out.Domainname = string(in.String())
+			}
+		case "mounts":
+			if in.IsNull() {
+				in.Skip()
+				out.Mounts = nil
+			} else {
+				in.Delim('[')
+				if out.Mounts == nil {
+					if !in.IsDelim(']') {
+						out.Mounts = make([]specs_go.Mount, 0, 0)
+					} else {
+						out.Mounts = []specs_go.Mount{}
+					}
+				} else {
+					out.Mounts = (out.Mounts)[:0]
+				}
+				for !in.IsDelim(']') {
+					var v79 specs_go.Mount
+					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo24(in, &v79)
+					out.Mounts = append(out.Mounts, v79)
+					in.WantComma()
+				}
+				in.Delim(']')
+			}
+		case "hooks":
+			if in.IsNull() {
+				in.Skip()
+				out.Hooks = nil
+			} else {
+				if out.Hooks == nil {
+					out.Hooks = new(specs_go.Hooks)
+				}
+				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo25(in, out.Hooks)
+			}
+		case "annotations":
+			if in.IsNull() {
+				in.Skip()
+			} else {
+				in.Delim('{')
+				if !in.IsDelim('}') {
+					out.Annotations = make(map[string]string)
+				} else {
+					out.Annotations = nil
+				}
+				for !in.IsDelim('}') {
+					key := string(in.String())
+					in.WantColon()
+					var v80 string
+					if in.IsNull() {
+						in.Skip()
+					} else {
+						v80 = string(in.String())
+					}
+					(out.Annotations)[key] = v80
+					in.WantComma()
+				}
+				in.Delim('}')
+			}
+		case "linux":
+			if in.IsNull() {
+				in.Skip()
+				out.Linux = nil
+			} else {
+				if out.Linux == nil {
+					out.Linux = new(linux)
+				}
+				if in.IsNull() {
+					in.Skip()
+				} else {
+					(*out.Linux).UnmarshalEasyJSON(in)
+				}
+			}
+		case "solaris":
+			if in.IsNull() {
+				in.Skip()
+			} else {
+				if data := in.Raw(); in.Ok() {
+					in.AddError((out.Solaris).UnmarshalJSON(data))
+				}
+			}
+		case "windows":
+			if in.IsNull() {
+				in.Skip()
+			} else {
+				if data := in.Raw(); in.Ok() {
+					in.AddError((out.Windows).UnmarshalJSON(data))
+				}
+			}
+		case "vm":
+			if in.IsNull() {
+				in.Skip()
+			} else {
+				if data := in.Raw(); in.Ok() {
+					in.AddError((out.VM).UnmarshalJSON(data))
+				}
+			}
+		case "zos":
+			if in.IsNull() {
+				in.Skip()
+			} else {
+				if data := in.Raw(); in.Ok() {
+					in.AddError((out.ZOS).UnmarshalJSON(data))
+				}
+			}
+		case "freebsd":
+			if in.IsNull() {
+				in.Skip()
+			} else {
+				if data := in.Raw(); in.Ok() {
+					in.AddError((out.FreeBSD).UnmarshalJSON(data))
+				}
+			}
+		default:
+			in.SkipRecursive()
+		}
+		in.WantComma()
+	}
+	in.Delim('}')
+	if isTopLevel {
+		in.Consumed()
+	}
+}
+
+// UnmarshalEasyJSON supports easyjson.Unmarshaler interface
+func (v *document) UnmarshalEasyJSON(l *jlexer.Lexer) {
+	easyjson18605acbDecodeGithubComMesocMesocLibcontainerBundle2(l, v)
+}
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo25(in *jlexer.Lexer, out *specs_go.Hooks) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -2259,9 +2267,9 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo3(in *jlexer
 					out.Prestart = (out.Prestart)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v82 specs_go.Hook
-					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo28(in, &v82)
-					out.Prestart = append(out.Prestart, v82)
+					var v84 specs_go.Hook
+					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo26(in, &v84)
+					out.Prestart = append(out.Prestart, v84)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -2282,9 +2290,9 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo3(in *jlexer
 					out.CreateRuntime = (out.CreateRuntime)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v83 specs_go.Hook
-					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo28(in, &v83)
-					out.CreateRuntime = append(out.CreateRuntime, v83)
+					var v85 specs_go.Hook
+					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo26(in, &v85)
+					out.CreateRuntime = append(out.CreateRuntime, v85)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -2305,9 +2313,9 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo3(in *jlexer
 					out.CreateContainer = (out.CreateContainer)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v84 specs_go.Hook
-					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo28(in, &v84)
-					out.CreateContainer = append(out.CreateContainer, v84)
+					var v86 specs_go.Hook
+					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo26(in, &v86)
+					out.CreateContainer = append(out.CreateContainer, v86)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -2328,9 +2336,9 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo3(in *jlexer
 					out.StartContainer = (out.StartContainer)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v85 specs_go.Hook
-					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo28(in, &v85)
-					out.StartContainer = append(out.StartContainer, v85)
+					var v87 specs_go.Hook
+					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo26(in, &v87)
+					out.StartContainer = append(out.StartContainer, v87)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -2351,9 +2359,9 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo3(in *jlexer
 					out.Poststart = (out.Poststart)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v86 specs_go.Hook
-					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo28(in, &v86)
-					out.Poststart = append(out.Poststart, v86)
+					var v88 specs_go.Hook
+					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo26(in, &v88)
+					out.Poststart = append(out.Poststart, v88)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -2374,9 +2382,9 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo3(in *jlexer
 					out.Poststop = (out.Poststop)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v87 specs_go.Hook
-					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo28(in, &v87)
-					out.Poststop = append(out.Poststop, v87)
+					var v89 specs_go.Hook
+					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo26(in, &v89)
+					out.Poststop = append(out.Poststop, v89)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -2392,7 +2400,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo3(in *jlexer
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo28(in *jlexer.Lexer, out *specs_go.Hook) {
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo26(in *jlexer.Lexer, out *specs_go.Hook) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -2428,13 +2436,13 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo28(in *jlexe
 					out.Args = (out.Args)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v100 string
+					var v102 string
 					if in.IsNull() {
 						in.Skip()
 					} else {
-						v100 = string(in.String())
+						v102 = string(in.String())
 					}
-					out.Args = append(out.Args, v100)
+					out.Args = append(out.Args, v102)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -2455,13 +2463,13 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo28(in *jlexe
 					out.Env = (out.Env)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v101 string
+					var v103 string
 					if in.IsNull() {
 						in.Skip()
 					} else {
-						v101 = string(in.String())
+						v103 = string(in.String())
 					}
-					out.Env = append(out.Env, v101)
+					out.Env = append(out.Env, v103)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -2491,7 +2499,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo28(in *jlexe
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo2(in *jlexer.Lexer, out *specs_go.Mount) {
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo24(in *jlexer.Lexer, out *specs_go.Mount) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -2539,13 +2547,13 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo2(in *jlexer
 					out.Options = (out.Options)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v106 string
+					var v108 string
 					if in.IsNull() {
 						in.Skip()
 					} else {
-						v106 = string(in.String())
+						v108 = string(in.String())
 					}
-					out.Options = append(out.Options, v106)
+					out.Options = append(out.Options, v108)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -2566,9 +2574,9 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo2(in *jlexer
 					out.UIDMappings = (out.UIDMappings)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v107 specs_go.LinuxIDMapping
-					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo5(in, &v107)
-					out.UIDMappings = append(out.UIDMappings, v107)
+					var v109 specs_go.LinuxIDMapping
+					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo2(in, &v109)
+					out.UIDMappings = append(out.UIDMappings, v109)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -2589,9 +2597,9 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo2(in *jlexer
 					out.GIDMappings = (out.GIDMappings)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v108 specs_go.LinuxIDMapping
-					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo5(in, &v108)
-					out.GIDMappings = append(out.GIDMappings, v108)
+					var v110 specs_go.LinuxIDMapping
+					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo2(in, &v110)
+					out.GIDMappings = append(out.GIDMappings, v110)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -2607,7 +2615,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo2(in *jlexer
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo1(in *jlexer.Lexer, out *specs_go.Root) {
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo23(in *jlexer.Lexer, out *specs_go.Root) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -2644,7 +2652,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo1(in *jlexer
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo(in *jlexer.Lexer, out *specs_go.Process) {
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo22(in *jlexer.Lexer, out *specs_go.Process) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -2672,10 +2680,10 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo(in *jlexer.
 				if out.ConsoleSize == nil {
 					out.ConsoleSize = new(specs_go.Box)
 				}
-				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo29(in, out.ConsoleSize)
+				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo27(in, out.ConsoleSize)
 			}
 		case "user":
-			easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo30(in, &out.User)
+			easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo28(in, &out.User)
 		case "args":
 			if in.IsNull() {
 				in.Skip()
@@ -2692,13 +2700,13 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo(in *jlexer.
 					out.Args = (out.Args)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v115 string
+					var v117 string
 					if in.IsNull() {
 						in.Skip()
 					} else {
-						v115 = string(in.String())
+						v117 = string(in.String())
 					}
-					out.Args = append(out.Args, v115)
+					out.Args = append(out.Args, v117)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -2725,13 +2733,13 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo(in *jlexer.
 					out.Env = (out.Env)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v116 string
+					var v118 string
 					if in.IsNull() {
 						in.Skip()
 					} else {
-						v116 = string(in.String())
+						v118 = string(in.String())
 					}
-					out.Env = append(out.Env, v116)
+					out.Env = append(out.Env, v118)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -2750,7 +2758,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo(in *jlexer.
 				if out.Capabilities == nil {
 					out.Capabilities = new(specs_go.LinuxCapabilities)
 				}
-				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo31(in, out.Capabilities)
+				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo29(in, out.Capabilities)
 			}
 		case "rlimits":
 			if in.IsNull() {
@@ -2768,9 +2776,9 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo(in *jlexer.
 					out.Rlimits = (out.Rlimits)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v117 specs_go.POSIXRlimit
-					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo32(in, &v117)
-					out.Rlimits = append(out.Rlimits, v117)
+					var v119 specs_go.POSIXRlimit
+					easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo30(in, &v119)
+					out.Rlimits = append(out.Rlimits, v119)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -2809,7 +2817,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo(in *jlexer.
 				if out.Scheduler == nil {
 					out.Scheduler = new(specs_go.Scheduler)
 				}
-				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo33(in, out.Scheduler)
+				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo31(in, out.Scheduler)
 			}
 		case "selinuxLabel":
 			if in.IsNull() {
@@ -2825,7 +2833,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo(in *jlexer.
 				if out.IOPriority == nil {
 					out.IOPriority = new(specs_go.LinuxIOPriority)
 				}
-				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo34(in, out.IOPriority)
+				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo32(in, out.IOPriority)
 			}
 		case "execCPUAffinity":
 			if in.IsNull() {
@@ -2835,7 +2843,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo(in *jlexer.
 				if out.ExecCPUAffinity == nil {
 					out.ExecCPUAffinity = new(specs_go.CPUAffinity)
 				}
-				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo35(in, out.ExecCPUAffinity)
+				easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo33(in, out.ExecCPUAffinity)
 			}
 		default:
 			in.SkipRecursive()
@@ -2848,7 +2856,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo(in *jlexer.
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo35(in *jlexer.Lexer, out *specs_go.CPUAffinity) {
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo33(in *jlexer.Lexer, out *specs_go.CPUAffinity) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -2885,7 +2893,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo35(in *jlexe
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo34(in *jlexer.Lexer, out *specs_go.LinuxIOPriority) {
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo32(in *jlexer.Lexer, out *specs_go.LinuxIOPriority) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -2922,7 +2930,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo34(in *jlexe
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo33(in *jlexer.Lexer, out *specs_go.Scheduler) {
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo31(in *jlexer.Lexer, out *specs_go.Scheduler) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -2970,13 +2978,13 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo33(in *jlexe
 					out.Flags = (out.Flags)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v124 specs_go.LinuxSchedulerFlag
+					var v126 specs_go.LinuxSchedulerFlag
 					if in.IsNull() {
 						in.Skip()
 					} else {
-						v124 = specs_go.LinuxSchedulerFlag(in.String())
+						v126 = specs_go.LinuxSchedulerFlag(in.String())
 					}
-					out.Flags = append(out.Flags, v124)
+					out.Flags = append(out.Flags, v126)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -3010,7 +3018,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo33(in *jlexe
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo32(in *jlexer.Lexer, out *specs_go.POSIXRlimit) {
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo30(in *jlexer.Lexer, out *specs_go.POSIXRlimit) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -3053,7 +3061,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo32(in *jlexe
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo31(in *jlexer.Lexer, out *specs_go.LinuxCapabilities) {
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo29(in *jlexer.Lexer, out *specs_go.LinuxCapabilities) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -3083,13 +3091,13 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo31(in *jlexe
 					out.Bounding = (out.Bounding)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v127 string
+					var v129 string
 					if in.IsNull() {
 						in.Skip()
 					} else {
-						v127 = string(in.String())
+						v129 = string(in.String())
 					}
-					out.Bounding = append(out.Bounding, v127)
+					out.Bounding = append(out.Bounding, v129)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -3110,13 +3118,13 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo31(in *jlexe
 					out.Effective = (out.Effective)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v128 string
+					var v130 string
 					if in.IsNull() {
 						in.Skip()
 					} else {
-						v128 = string(in.String())
+						v130 = string(in.String())
 					}
-					out.Effective = append(out.Effective, v128)
+					out.Effective = append(out.Effective, v130)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -3137,13 +3145,13 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo31(in *jlexe
 					out.Inheritable = (out.Inheritable)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v129 string
+					var v131 string
 					if in.IsNull() {
 						in.Skip()
 					} else {
-						v129 = string(in.String())
+						v131 = string(in.String())
 					}
-					out.Inheritable = append(out.Inheritable, v129)
+					out.Inheritable = append(out.Inheritable, v131)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -3164,13 +3172,13 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo31(in *jlexe
 					out.Permitted = (out.Permitted)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v130 string
+					var v132 string
 					if in.IsNull() {
 						in.Skip()
 					} else {
-						v130 = string(in.String())
+						v132 = string(in.String())
 					}
-					out.Permitted = append(out.Permitted, v130)
+					out.Permitted = append(out.Permitted, v132)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -3191,13 +3199,13 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo31(in *jlexe
 					out.Ambient = (out.Ambient)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v131 string
+					var v133 string
 					if in.IsNull() {
 						in.Skip()
 					} else {
-						v131 = string(in.String())
+						v133 = string(in.String())
 					}
-					out.Ambient = append(out.Ambient, v131)
+					out.Ambient = append(out.Ambient, v133)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -3213,7 +3221,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo31(in *jlexe
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo30(in *jlexer.Lexer, out *specs_go.User) {
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo28(in *jlexer.Lexer, out *specs_go.User) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {
@@ -3269,13 +3277,13 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo30(in *jlexe
 					out.AdditionalGids = (out.AdditionalGids)[:0]
 				}
 				for !in.IsDelim(']') {
-					var v142 uint32
+					var v144 uint32
 					if in.IsNull() {
 						in.Skip()
 					} else {
-						v142 = uint32(in.Uint32())
+						v144 = uint32(in.Uint32())
 					}
-					out.AdditionalGids = append(out.AdditionalGids, v142)
+					out.AdditionalGids = append(out.AdditionalGids, v144)
 					in.WantComma()
 				}
 				in.Delim(']')
@@ -3297,7 +3305,7 @@ func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo30(in *jlexe
 	}
 }
 
-func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo29(in *jlexer.Lexer, out *specs_go.Box) {
+func easyjson18605acbDecodeGithubComOpencontainersRuntimeSpecSpecsGo27(in *jlexer.Lexer, out *specs_go.Box) {
 	isTopLevel := in.IsStart()
 	if in.IsNull() {
 		if isTopLevel {

@@ -24,7 +24,7 @@ func FuzzInspect(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		i := &Inspection{Path: "c", raw: raw}
-		loaded, loadErr := parse("c", raw)
+		loaded, loadErr := parse("c", raw, nil)
 		err := i.read()
 		var syntax *SyntaxError
 		if err != nil {

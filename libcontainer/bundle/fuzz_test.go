@@ -22,13 +22,14 @@ func FuzzConfig(f *testing.F) {
 		`{"process":{},"process":{"cwd":"/"}}`, `{"linux":{"sysctl":{"a":null}}}`, `{"\u0072oot":{"path":"/"}}`} {
 		f.Add([]byte(seed))
 	}
+	f.Add(patched(f, "/linux/seccomp", `{"defaultAction":"\\\"}{","syscalls":[{"names":["}"]}]}`, "/linux/personality", `{"domain":"LINUX"}`))
 	for _, table := range [][]badCase{badDocuments, badProcesses, badMounts, badLinux, badResources} {
 		for _, c := range table {
 			f.Add(patched(f, c.set...))
 		}
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		spec, err := parse("c", raw)
+		spec, err := parse("c", raw, nil)
 		var invalid *ValidationError
 		var syntax *SyntaxError
 		if err != nil && !errors.As(err, &invalid) && !errors.As(err, &syntax) {
@@ -48,6 +49,7 @@ func FuzzConfig(f *testing.F) {
 		if jsonErr == nil && !aliased(raw) && !foreign(&want) && !alike(spec, &want) {
 			t.Fatalf("decoded as %s, and by encoding/json as %s", asJSON(t, spec), asJSON(t, &want))
 		}
+		agreeOnProfile(t, raw, spec)
 		problems, _ := Validate(spec)
 		for _, p := range problems {
 			if !strings.HasPrefix(p.Pointer, "/") || p.Rule == "" {
@@ -55,6 +57,28 @@ func FuzzConfig(f *testing.F) {
 			}
 		}
 	})
+}
+
+// agreeOnProfile decodes once more, with a profile that is known: all else is the
+// same, and the text that was asked about is the profile.
+func agreeOnProfile(t *testing.T, raw []byte, spec *specs.Spec) {
+	var text []byte
+	rest, err := decode(raw, func(profile []byte) bool { text = profile; return true })
+	if err != nil {
+		t.Fatalf("refused when the profile is known: %v", err)
+	}
+	if text == nil {
+		if !alike(rest, spec) {
+			t.Fatalf("decoded as %s, and as %s", asJSON(t, rest), asJSON(t, spec))
+		}
+		return
+	}
+	if rest.Linux.Seccomp != nil {
+		t.Fatal("the profile was decoded, although it is known")
+	}
+	if err := profileText(text).decode(&rest.Linux.Seccomp, nil); err != nil || !alike(rest, spec) {
+		t.Fatalf("%v: decoded in two parts as %s, and at once as %s", err, asJSON(t, rest), asJSON(t, spec))
+	}
 }
 
 // foreign reports whether a spec has sections of which we keep no content.

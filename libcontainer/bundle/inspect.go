@@ -70,10 +70,10 @@ func (i *Inspection) read() error {
 		i.Warnings = append(i.Warnings, Problem{Pointer: pointer, Value: i.valueAt(pointer), Rule: "unknown property: ignored"})
 	}
 	var err error
-	if i.Spec, err = decode(i.raw); err == nil {
+	if i.Spec, err = decode(i.raw, nil); err == nil {
 		return nil
 	}
-	if i.Spec, err = decode(without(i.raw, w.wrong)); err != nil {
+	if i.Spec, err = decode(without(i.raw, w.wrong), nil); err != nil {
 		i.Spec = &specs.Spec{} // the document itself is of a wrong type
 	}
 	i.Add(w.problems...)

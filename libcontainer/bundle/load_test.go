@@ -29,7 +29,7 @@ func TestLoad(t *testing.T) {
 	dir := newBundle(t, patched(t, "/process/capabilities", `{"bounding":["CAP_FLY"]}`))
 	t.Chdir(filepath.Dir(dir))
 	for _, arg := range []string{dir, filepath.Base(dir), dir + "/rootfs/.."} {
-		b, err := Load(arg)
+		b, err := Load(arg, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,7 +41,7 @@ func TestLoad(t *testing.T) {
 		}
 	}
 	t.Chdir(dir)
-	if b, err := Load(""); err != nil || b.Dir != dir {
+	if b, err := Load("", nil); err != nil || b.Dir != dir {
 		t.Errorf("Load of the working directory: %+v, %v", b, err)
 	}
 }
@@ -49,7 +49,7 @@ func TestLoad(t *testing.T) {
 func TestLoadAbsoluteRoot(t *testing.T) {
 	root := t.TempDir()
 	dir := newBundle(t, patched(t, "/root/path", `"`+root+`/../`+filepath.Base(root)+`/"`))
-	b, err := Load(dir)
+	b, err := Load(dir, nil)
 	if err != nil || b.Rootfs != root {
 		t.Errorf("root %v, want %s: %v", b, root, err)
 	}
@@ -77,7 +77,7 @@ func TestLoadHostProblems(t *testing.T) {
 			`/linux/sysctl/net.ipv4.ip_forward: needs the container's own network namespace: it would change the host`, nil},
 	} {
 		dir := newBundle(t, patched(t, c.set...))
-		_, err := Load(dir)
+		_, err := Load(dir, nil)
 		want := "validate " + dir + "/config.json: " + strings.ReplaceAll(c.want, "DIR", dir)
 		if err == nil || err.Error() != want {
 			t.Errorf("%s:\n\t%v\nwant\n\t%s", name, err, want)
@@ -90,7 +90,7 @@ func TestLoadHostProblems(t *testing.T) {
 
 func TestLoadJoined(t *testing.T) {
 	dir := newBundle(t, patched(t, "/linux/namespaces/3/path", `"/proc/self/ns/net"`, "/mounts/-", `{"destination":"/x","source":"rootfs","options":["bind"]}`))
-	if _, err := Load(dir); err != nil {
+	if _, err := Load(dir, nil); err != nil {
 		t.Error(err)
 	}
 }
@@ -115,7 +115,7 @@ func TestLoadUnreadable(t *testing.T) {
 		if err := c.make(path); err != nil {
 			t.Fatal(err)
 		}
-		_, err := Load(dir)
+		_, err := Load(dir, nil)
 		if want := strings.ReplaceAll(c.want, "PATH", path); err == nil || err.Error() != want {
 			t.Errorf("%s:\n\t%v\nwant\n\t%s", name, err, want)
 		}
@@ -123,7 +123,7 @@ func TestLoadUnreadable(t *testing.T) {
 			t.Errorf("%s: %v is not %v", name, err, c.is)
 		}
 	}
-	if _, err := Load("/none"); err == nil || err.Error() != "open /none/config.json: no such file or directory" {
+	if _, err := Load("/none", nil); err == nil || err.Error() != "open /none/config.json: no such file or directory" {
 		t.Error(err)
 	}
 }

@@ -79,7 +79,7 @@ func patch(t testing.TB, doc any, parts []string, value any, remove bool) any {
 // problemsOf decodes and validates a config, and gives the problems as text.
 func problemsOf(t testing.TB, raw []byte) (problems, warnings []string) {
 	t.Helper()
-	spec, err := parse("config.json", raw)
+	spec, err := parse("config.json", raw, nil)
 	if err != nil {
 		t.Fatalf("parse %s: %v", raw, err)
 	}

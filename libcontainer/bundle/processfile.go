@@ -77,7 +77,7 @@ func decodeProcess(raw []byte) (*specs.Process, error) {
 	}
 	config := make([]byte, 0, len(raw)+len(`{"process":}`))
 	config = append(append(append(config, `{"process":`...), raw...), '}')
-	spec, err := decode(config)
+	spec, err := decode(config, nil)
 	if err != nil {
 		return nil, err
 	}

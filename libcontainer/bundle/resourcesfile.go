@@ -32,7 +32,7 @@ func ReadResources(name string, from io.Reader) (*specs.LinuxResources, error) {
 	if string(bytes.TrimSpace(raw)) == "null" {
 		return nil, &ValidationError{Path: name, Problems: []Problem{{Pointer: "/", Rule: "expected an object, found null"}}}
 	}
-	spec, err := decode(fmt.Appendf(nil, `{"linux":{"resources":%s}}`, raw))
+	spec, err := decode(fmt.Appendf(nil, `{"linux":{"resources":%s}}`, raw), nil)
 	if err != nil {
 		return nil, fmt.Errorf("parse %s: %w", name, err)
 	}

@@ -1,122 +1,95 @@
 package seccomp
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strconv"
+	"unsafe"
 
-	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
-// A cache is a directory with a file a filter. The file has what the filter
-// was compiled from in full, and is used only if that is the same byte by
-// byte: its name, a short hash, need not resist anyone, although profiles are
-// the bundle author's to choose. What a file has is executed as root's word on
+// A cache is a directory with a file a filter. The file has the text of the
+// profile that the filter was compiled from, and is used only if that is the
+// same byte by byte: its name, a short hash, need not resist anyone, although
+// profiles are the bundle author's to choose. The text, so that a profile that
+// is found need not be decoded. What a file has is executed as root's word on
 // what a container may do, so it must belong to us and be writable by us alone.
 
-// compilerVersion changes with every change to what Compile makes.
-const compilerVersion = "mesoc-seccomp-2 " + tableSource
+// compilerVersion changes with every change to what Compile makes, or to what
+// is wrong with a profile: what is found is not checked again.
+const compilerVersion = "mesoc-seccomp-3 " + tableSource
 
 const (
 	cacheMax   = 64      // files, after which the cache starts anew
 	cacheBytes = 1 << 20 // of a file
-	insnBytes  = 8
+	insnBytes  = int(unsafe.Sizeof(unix.SockFilter{}))
 )
 
 var errStale = errors.New("not the wanted filter")
 
-// Cached is Compile with a cache in the directory dirfd, which must belong to
-// the caller and be writable by it alone. A cache that cannot be read or
-// written costs time and nothing else; hit says whether it served.
-func Cached(dirfd int, s *specs.LinuxSeccomp, o Options) (f Filter, hit bool, err error) {
-	key := cacheKey(s, o)
-	name := "filter-" + strconv.FormatUint(fnv1a(key), 16)
-	if f, err := readCached(dirfd, name, key); err == nil {
-		return f, true, nil
+// Lookup finds the filter that was stored for a profile of that text, in the
+// directory dirfd, which must belong to the caller and be writable by it alone.
+func Lookup(dirfd int, text []byte, o Options) (Filter, bool) {
+	key := o.key()
+	f, err := readCached(dirfd, cacheName(key, text), key, text)
+	return f, err == nil
+}
+
+// Store keeps a filter for Lookup. One that cannot be kept, or is not worth it,
+// costs time later and nothing else.
+func Store(dirfd int, text []byte, o Options, f Filter) {
+	if f.Notify { // who is notified often has a name of its own for every container
+		return
 	}
-	if f, err = Compile(s, o); err != nil {
-		return Filter{}, false, err
-	}
-	if err := writeCached(dirfd, name, key, f); err == nil {
+	key := o.key()
+	name := cacheName(key, text)
+	if err := writeCached(dirfd, name, encodeCached(key, text, f)); err == nil {
 		prune(dirfd, name)
 	}
-	return f, false, nil
 }
 
-// cacheKey writes down everything that Compile looks at, every part with its
-// length, so that no two profiles have the same key.
-func cacheKey(s *specs.LinuxSeccomp, o Options) []byte {
-	b := make([]byte, 0, 16<<10)
-	str := func(s string) {
-		b = binary.AppendUvarint(b, uint64(len(s)))
-		b = append(b, s...)
-	}
-	num := func(n uint64) { b = binary.AppendUvarint(b, n) }
-	errno := func(e *uint) {
-		if e == nil {
-			num(0)
-			return
-		}
-		num(1)
-		num(uint64(*e))
-	}
-	str(compilerVersion)
-	str(string(o.Native))
+// key is what a filter depends on besides the profile.
+func (o *Options) key() string {
+	key := compilerVersion + " " + string(o.Native)
 	if o.Enosys {
-		num(1)
-	} else {
-		num(0)
+		key += " enosys"
 	}
-	str(string(s.DefaultAction))
-	errno(s.DefaultErrnoRet)
-	num(uint64(len(s.Architectures)))
-	for _, a := range s.Architectures {
-		str(string(a))
-	}
-	num(uint64(len(s.Flags)))
-	for _, f := range s.Flags {
-		str(string(f))
-	}
-	num(uint64(len(s.Syscalls)))
-	for i := range s.Syscalls {
-		r := &s.Syscalls[i]
-		num(uint64(len(r.Names)))
-		for _, n := range r.Names {
-			str(n)
-		}
-		str(string(r.Action))
-		errno(r.ErrnoRet)
-		num(uint64(len(r.Args)))
-		for _, a := range r.Args {
-			num(uint64(a.Index))
-			num(a.Value)
-			num(a.ValueTwo)
-			str(string(a.Op))
-		}
-	}
-	return b
+	return key + "\n"
 }
 
-func fnv1a(parts ...[]byte) uint64 {
+func cacheName(key string, text []byte) string {
+	return "filter-" + strconv.FormatUint(sum([]byte(key), text), 16)
+}
+
+// sum hashes like FNV-1a, but by words, since texts are long.
+func sum(parts ...[]byte) uint64 {
 	h := uint64(14695981039346656037)
+	mix := func(v uint64) {
+		h = bits.RotateLeft64((h^v)*1099511628211, 29)
+	}
 	for _, part := range parts {
+		mix(uint64(len(part)))
+		for ; len(part) >= 8; part = part[8:] {
+			mix(binary.NativeEndian.Uint64(part))
+		}
 		for _, c := range part {
-			h = (h ^ uint64(c)) * 1099511628211
+			mix(uint64(c))
 		}
 	}
 	return h
 }
 
-// A file is the key's length, flags with the notify bit above them, the key,
-// the program, and a hash of all that, against torn writes. Numbers are in the
-// machine's byte order, as the kernel wants the program.
+// A file has a hash of the next three, against torn writes, the flags, the number
+// of instructions, and the program; then the key and the text, which are compared
+// anyway. Numbers are in the machine's byte order, as the kernel wants the program.
+const headBytes = 3 * 8
 
-const notifyBit = 1 << 63
-
-func readCached(dirfd int, name string, key []byte) (Filter, error) {
+func readCached(dirfd int, name, key string, text []byte) (Filter, error) {
 	fd, err := openat(dirfd, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return Filter{}, err
@@ -129,63 +102,68 @@ func readCached(dirfd int, name string, key []byte) (Filter, error) {
 	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Mode&0o022 != 0 || int(st.Uid) != unix.Geteuid() || st.Size > cacheBytes {
 		return Filter{}, errStale
 	}
-	b := make([]byte, st.Size)
-	for read := 0; read < len(b); {
-		n, err := unix.Read(fd, b[read:])
+	origin := st.Size - int64(len(text))
+	if origin < headBytes {
+		return Filter{}, errStale
+	}
+	// The text goes through the memory that the program is going to be in: the
+	// first use of a page costs more than a system call.
+	b := make([]byte, max(origin, 2048))
+	for at := origin; len(text) > 0; {
+		part := b[:min(len(b), len(text))]
+		if err := readAll(fd, part, at); err != nil || !bytes.Equal(part, text[:len(part)]) {
+			return Filter{}, errStale
+		}
+		text, at = text[len(part):], at+int64(len(part))
+	}
+	if err := readAll(fd, b[:origin], 0); err != nil {
+		return Filter{}, errStale
+	}
+	return decodeCached(b[:origin], key)
+}
+
+func readAll(fd int, b []byte, at int64) error {
+	for len(b) > 0 {
+		n, err := unix.Pread(fd, b, at)
 		if err == unix.EINTR {
 			continue
 		}
 		if err != nil || n == 0 {
-			return Filter{}, errStale
+			return errStale
 		}
-		read += n
+		b, at = b[n:], at+int64(n)
 	}
-	return decodeCached(b, key)
+	return nil
 }
 
-func decodeCached(b, key []byte) (Filter, error) {
+// decodeCached reads what stands before the text.
+func decodeCached(b []byte, key string) (Filter, error) {
 	order := binary.NativeEndian
-	if len(b) < 24+len(key) || order.Uint64(b) != uint64(len(key)) || string(b[16:16+len(key)]) != string(key) {
+	code, n := len(b)-headBytes-len(key), int(order.Uint64(b[16:]))
+	if n <= 0 || n > unix.BPF_MAXINSNS || code != n*insnBytes || string(b[headBytes+code:]) != key {
 		return Filter{}, errStale
 	}
-	head, sum := b[:len(b)-8], order.Uint64(b[len(b)-8:])
-	code := head[16+len(key):]
-	n := len(code) / insnBytes
-	if fnv1a(head) != sum || len(code)%insnBytes != 0 || n == 0 || n > unix.BPF_MAXINSNS {
+	if sum(b[8:headBytes+code]) != order.Uint64(b) {
 		return Filter{}, errStale
 	}
-	f := Filter{Program: make([]unix.SockFilter, n)}
-	for i := range f.Program {
-		c := code[i*insnBytes:]
-		f.Program[i] = unix.SockFilter{Code: order.Uint16(c), Jt: c[2], Jf: c[3], K: order.Uint32(c[4:])}
-	}
-	flags := order.Uint64(b[8:])
-	f.Notify, f.Flags = flags&notifyBit != 0, uint32(flags)
-	return f, nil
+	program := unsafe.Slice((*unix.SockFilter)(unsafe.Pointer(&b[headBytes])), n)
+	return Filter{Program: program, Flags: uint32(order.Uint64(b[8:]))}, nil
 }
 
-func encodeCached(key []byte, f Filter) []byte {
+func encodeCached(key string, text []byte, f Filter) []byte {
 	order := binary.NativeEndian
-	b := make([]byte, 0, 24+len(key)+len(f.Program)*insnBytes)
-	b = order.AppendUint64(b, uint64(len(key)))
-	flags := uint64(f.Flags)
-	if f.Notify {
-		flags |= notifyBit
-	}
-	b = order.AppendUint64(b, flags)
-	b = append(b, key...)
-	for _, in := range f.Program {
-		b = order.AppendUint16(b, in.Code)
-		b = append(b, in.Jt, in.Jf)
-		b = order.AppendUint32(b, in.K)
-	}
-	return order.AppendUint64(b, fnv1a(b))
+	b := make([]byte, headBytes)
+	order.PutUint64(b[8:], uint64(f.Flags))
+	order.PutUint64(b[16:], uint64(len(f.Program)))
+	code := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(f.Program))), len(f.Program)*insnBytes)
+	b = slices.Concat(b, code)
+	order.PutUint64(b, sum(b[8:]))
+	return slices.Concat(b, []byte(key), text)
 }
 
 // writeCached puts the file in place whole, by rename. It is not synced: the
 // hash finds what a crash has left.
-func writeCached(dirfd int, name string, key []byte, f Filter) error {
-	b := encodeCached(key, f)
+func writeCached(dirfd int, name string, b []byte) error {
 	if len(b) > cacheBytes {
 		return errStale
 	}

@@ -2,6 +2,7 @@ package seccomp
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -44,7 +45,7 @@ func assemble(sections []*section) []unix.SockFilter {
 	next := e.near(target{action: badArch})
 	for _, s := range slices.Backward(sections) {
 		e.leaves = make([]target, len(s.leaves))
-		body := e.tree(s, s.spans)
+		body := e.tree(s, s.spans, math.MaxUint32+1)
 		if len(s.spans) > 1 {
 			body = e.load(offsetNr, body)
 		}
@@ -136,22 +137,77 @@ func (e *emitter) jump(op uint16, k uint32, yes, no target) target {
 	return t
 }
 
-// tree writes the search for a syscall number, which the accumulator has.
-func (e *emitter) tree(s *section, spans []span) target {
-	n := len(spans)
-	switch {
-	case n == 1:
+// tree writes the search for a syscall number below end, which the accumulator
+// has. When a filter is loaded, the kernel runs it for every system call there
+// is, to know those that are always allowed (seccomp_cache_prepare): on average
+// a search should be short, whatever the longest one is.
+func (e *emitter) tree(s *section, spans []span, end uint64) target {
+	if len(spans) == 1 {
 		return e.leaf(s, spans[0].leaf)
-	case n == 3 && spans[0].leaf == spans[2].leaf && spans[1].from+1 == spans[2].from:
-		// One number that differs from those around it.
-		around := e.leaf(s, spans[0].leaf)
-		one := e.leaf(s, spans[1].leaf)
-		return e.jump(unix.BPF_JEQ, spans[1].from, one, around)
 	}
-	mid := n / 2
-	above := e.tree(s, spans[mid:])
-	below := e.tree(s, spans[:mid])
+	for _, around := range spans[:2] {
+		if exceptions(spans, around.leaf, end) {
+			next := e.leaf(s, around.leaf)
+			for _, one := range slices.Backward(spans) {
+				if one.leaf != around.leaf {
+					next = e.jump(unix.BPF_JEQ, one.from, e.leaf(s, one.leaf), next)
+				}
+			}
+			return next
+		}
+	}
+	mid := middle(spans, end)
+	above := e.tree(s, spans[mid:], end)
+	below := e.tree(s, spans[:mid], uint64(spans[mid].from))
 	return e.jump(unix.BPF_JGE, spans[mid].from, above, below)
+}
+
+// maxExceptions is how many are tried one after the other. More are faster
+// found by halves, although that takes two comparisons each.
+const maxExceptions = 4
+
+// exceptions says whether all spans have one leaf but for a few numbers.
+func exceptions(spans []span, around int, end uint64) bool {
+	few := 0
+	for i := range spans {
+		if spans[i].leaf == around {
+			continue
+		}
+		if few++; few > maxExceptions || width(spans, i, end) != 1 {
+			return false
+		}
+	}
+	return true
+}
+
+// middle is where about as many numbers lie on either side. Ranges that are
+// wider than all of an architecture's system calls have none.
+func middle(spans []span, end uint64) int {
+	weight := func(i int) int {
+		if w := width(spans, i, end); w <= 512 {
+			return int(w)
+		}
+		return 1
+	}
+	total := 0
+	for i := range spans {
+		total += weight(i)
+	}
+	mid, nearest, below := 1, math.MaxInt, 0
+	for i := range spans[1:] {
+		below += weight(i)
+		if distance := max(2*below-total, total-2*below); distance < nearest {
+			mid, nearest = i+1, distance
+		}
+	}
+	return mid
+}
+
+func width(spans []span, i int, end uint64) uint64 {
+	if i+1 < len(spans) {
+		end = uint64(spans[i+1].from)
+	}
+	return end - uint64(spans[i].from)
 }
 
 func (e *emitter) leaf(s *section, i int) target {

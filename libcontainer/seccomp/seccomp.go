@@ -1,8 +1,8 @@
 // Package seccomp compiles the seccomp section of a container's configuration
 // into the classic BPF program that seccomp(2) takes.
 //
-// libcontainer calls Compile, or Cached in its place, in the parent, while the
-// child is being made; the program travels to the child as data. Verdicts
+// libcontainer calls Compile in the parent, unless Lookup finds what it has made of
+// the same text before; the program travels to the child as data. Verdicts
 // equal those of libseccomp driven the way other runtimes drive it; the shape
 // of the program does not: syscall numbers are merged into ranges and found by
 // binary search, which makes the program short and quick to load. The package

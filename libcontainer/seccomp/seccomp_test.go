@@ -22,7 +22,7 @@ func TestDockerIsShort(t *testing.T) {
 		total += steps
 	}
 	t.Logf("%d instructions, %d steps for 460 syscalls", len(f.Program), total)
-	if len(f.Program) > 560 || total > 460*16 {
+	if len(f.Program) > 290 || total > 460*11 {
 		t.Errorf("%d instructions, %d steps", len(f.Program), total)
 	}
 }

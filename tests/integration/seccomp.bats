@@ -61,3 +61,45 @@ native() {
 	done
 	clean
 }
+
+@test "seccomp: a filter that has been compiled before is in force, and its own" {
+	ours "runc and crun compile every time"
+	profile() { native SCMP_ACT_ALLOW '{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO","errnoRet":'"$1"'},{"names":["no_such_call"],"action":"SCMP_ACT_LOG"}'; }
+	for round in compiled found; do
+		in_box 'mkdir /tmp/x 2>&1; true' "$(profile 95)" /root/readonly=false
+		has "$output" "Operation not supported"
+		in_box 'mkdir /tmp/x 2>&1; true' "$(profile 28)" /root/readonly=false
+		has "$output" "No space left"
+		kept=("$ROOT"/@seccomp/*)
+		[ ${#kept[@]} -eq 2 ] || die "$round: ${kept[*]}"
+		stamps+=("$(stat -c '%i %y' "${kept[@]}")")
+	done
+	eq "${stamps[1]}" "${stamps[0]}" "the files"
+	# What the profile has and the filter has not is still told.
+	rt --debug run --bundle "$BUNDLE" "$ID"
+	ok
+	has "$stderr" "unknown system call"
+	# A file that others could have written is not believed.
+	chmod 0666 "$ROOT"/@seccomp/*
+	rt run --bundle "$BUNDLE" "$ID"
+	ok
+	has "$output" "No space left"
+	[ "$(find "$ROOT/@seccomp" -perm 0666 | wc -l)" -eq 1 ] || die "it has not been compiled again"
+	clean
+}
+
+@test "seccomp: a bad profile is refused each time, and never kept" {
+	ours "a look into the cache"
+	for bad in '{"defaultAction":"SCMP_ACT_FLY"}' '{"defaultAction":3}' '{"defaultAction":"SCMP_ACT_ALLOW","listenerMetadata":"m"}' \
+		'{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":[],"action":"SCMP_ACT_LOG"}]}'; do
+		edit "/linux/seccomp=$bad"
+		rt create --bundle "$BUNDLE" "$ID"
+		fails "/linux/seccomp/"
+		first=$stderr
+		rt create --bundle "$BUNDLE" "$ID"
+		fails "/linux/seccomp/"
+		eq "$stderr" "$first"
+	done
+	[ -z "$(ls "$ROOT/@seccomp" 2>/dev/null)" ] || die "kept: $(ls "$ROOT/@seccomp")"
+	clean
+}
