@@ -3,6 +3,7 @@ package main
 import (
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,10 +14,10 @@ import (
 var configs embed.FS
 
 // bundles are directories: minimal and default are what their names say (the
-// default is what `spec` writes), docker is what a Docker engine gives; sleep
-// is the default with a program that stays.
+// default is what `spec` writes), docker is what a Docker engine gives without a
+// system call filter, filtered is that with one; sleep is the default with a program that stays.
 type bundles struct {
-	minimal, standard, docker, sleep string
+	minimal, standard, docker, filtered, sleep string
 }
 
 func makeBundles(work, seccomp string) (bundles, error) {
@@ -33,7 +34,10 @@ func makeBundles(work, seccomp string) (bundles, error) {
 	}{
 		{&b.minimal, "minimal", "minimal", nil},
 		{&b.standard, "default", "default", nil},
-		{&b.docker, "docker", "docker", func(config map[string]any) error { return dockerise(config, work, seccomp) }},
+		{&b.docker, "docker", "docker", func(config map[string]any) error { return dockerise(config, work) }},
+		{&b.filtered, "filtered", "docker", func(config map[string]any) error {
+			return errors.Join(dockerise(config, work), addFilter(config, seccomp))
+		}},
 		{&b.sleep, "sleep", "default", func(config map[string]any) error {
 			config["process"].(map[string]any)["args"] = []string{"/bin/sleep", "1000"}
 			return nil
@@ -97,9 +101,8 @@ func makeBundle(dir, name, rootfs string, edit func(map[string]any) error) error
 	return os.WriteFile(filepath.Join(dir, "config.json"), text, 0o644)
 }
 
-// dockerise makes the files that an engine binds into /etc, and adds a filter
-// where one is asked for.
-func dockerise(config map[string]any, work, seccomp string) error {
+// dockerise makes the files that an engine binds into /etc.
+func dockerise(config map[string]any, work string) error {
 	for _, mount := range config["mounts"].([]any) {
 		mount := mount.(map[string]any)
 		if mount["type"] != "bind" {
@@ -111,9 +114,10 @@ func dockerise(config map[string]any, work, seccomp string) error {
 		}
 		mount["source"] = source
 	}
-	if seccomp == "" {
-		return nil
-	}
+	return nil
+}
+
+func addFilter(config map[string]any, seccomp string) error {
 	text, err := os.ReadFile(seccomp)
 	if err != nil {
 		return err

@@ -49,7 +49,7 @@ func parse(args []string) (options, error) {
 	flags.IntVar(&o.warmup, "warmup", 2, "rounds before them that do not count")
 	flags.BoolVar(&o.json, "json", false, "everything as JSON on stdout, the table on stderr")
 	flags.StringVar(&o.cases, "case", "", "comma `list` of cases; default all: "+strings.Join(caseNames(), ","))
-	flags.StringVar(&o.seccomp, "seccomp", "", "`file` with a linux.seccomp object for the docker bundle")
+	flags.StringVar(&o.seccomp, "seccomp", "libcontainer/seccomp/testdata/docker.json", "`file` with a linux.seccomp object for run filtered")
 	flags.BoolVar(&o.noMemory, "no-memory", false, "leave the memory figures out")
 	flags.Usage = func() {
 		fmt.Fprintln(flags.Output(), "usage: bench [options] NAME=PATH...\nThe first is compared with the others; without others, with the peers found.")

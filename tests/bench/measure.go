@@ -33,6 +33,7 @@ func groups() []group {
 		run("run minimal", func(b bundles) string { return b.minimal }),
 		run("run default", func(b bundles) string { return b.standard }),
 		run("run docker", func(b bundles) string { return b.docker }),
+		run("run filtered", func(b bundles) string { return b.filtered }),
 		{[]string{"create", "state", "start", "exec", "exec -d", "kill", "delete"}, steps},
 		{[]string{"lifecycle"}, lifecycle},
 	}
