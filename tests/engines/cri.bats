@@ -347,12 +347,14 @@ log() { cut -d ' ' -f 4- "logs/$1.log"; }
 @test "statistics" {
 	need controller:memory controller:cpu
 	pod
-	container c 'sleep 4321'
+	# A program that only sleeps can have all its memory in files that are not in use.
+	container c 'head -c 4000000 /dev/zero >/dev/shm/held; : >/ready; sleep 4321'
 	start
+	in_box 'until [ -e /ready ]; do sleep 0.1; done'
 	e ContainerStats '{"container_id":"'"$BOX"'"}'
 	ok
 	[ "$(get /stats/cpu/usageCoreNanoSeconds/value)" -gt 0 ]
-	[ "$(get /stats/memory/workingSetBytes/value)" -gt 0 ]
+	[ "$(get /stats/memory/workingSetBytes/value)" -ge 4000000 ]
 	e ListContainerStats
 	has "$output" "$BOX"
 }
