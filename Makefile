@@ -75,7 +75,7 @@ demo: build ## a busybox container, from create to delete, before your eyes (roo
 setup: ## what all targets need from Debian (root)
 	@tests/setup/install demo lint test vm bench
 
-# In half an hour, not in one: what runs natively and is the same for every kernel runs once more, not
+# So that it takes less than an hour: what runs natively and is the same for every kernel runs once more, not
 # twice, and a race is run 100 times, not 500.
 test: DIVIDE = --divide
 test: export ROUNDS ?= 100

@@ -7,9 +7,8 @@ package devices
 // as page faults are on the machine. Its loader, used as it is, costs another
 // tenth of a run: it reads all mounts, makes two maps and loads a program of its
 // own to find out what the kernel can do. Its assembler alone, last separable in
-// v0.16, costs 9 faults and 4 %. With it, a run is no longer below 0.8 of crun's. So its
-// assembler, disassembler and loader hold every instruction and every program
-// made here to account in the tests.
+// v0.16, costs 9 faults and 4 %. So its assembler, disassembler and loader hold
+// every instruction and every program made here to account in the tests.
 
 import (
 	"encoding/binary"
