@@ -231,15 +231,22 @@ func (c *container) endWithoutPidfd(deadline time.Time, err error) error {
 // removeCgroup kills what is in the container's cgroup, waits for it until the
 // deadline, and removes the cgroup.
 func (c *container) removeCgroup(deadline time.Time) error {
-	cg, err := c.cgroup()
-	if err != nil || cg == nil {
-		return err
+	if c.record.Cgroup == "" {
+		return nil
 	}
-	err = c.killCgroup(cg)
-	cg.Close()
+	cg, err := c.cgroup()
 	if err != nil {
 		return err
 	}
+	if cg != nil {
+		err = c.killCgroup(cg)
+		cg.Close()
+	}
+	if err != nil {
+		return err
+	}
+	// Even where there is none: one who made or removed it may have been killed
+	// when it came to the directory around it.
 	return cgroup2.Remove(cgroup2.Mount{Path: c.record.CgroupMount}, c.record.Cgroup, cgroup2.Removal{
 		Leaf:          c.record.CgroupLeaf,
 		KeepContainer: !c.record.CgroupMade,

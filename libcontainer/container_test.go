@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mesoc/mesoc/libcontainer/cgroup2"
 	"github.com/mesoc/mesoc/libcontainer/internal/sys"
 	"github.com/mesoc/mesoc/libcontainer/internal/testutil"
 	"github.com/mesoc/mesoc/libcontainer/store"
@@ -151,6 +152,27 @@ func TestDestroyInCgroupThatWasThere(t *testing.T) {
 	}
 	if _, err := os.Stat(dir + "/leaf"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the leaf: %v", err)
+	}
+}
+
+// A create that was killed when it had made the directory for nested cgroups but
+// not its own in it, and a delete that was killed between the two.
+func TestDestroyRemovesSeparator(t *testing.T) {
+	mount, path := testutil.Cgroup2(t)
+	separator := mount + "/" + path + "/" + cgroup2.Nested
+	if err := os.Mkdir(separator, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r := &Runtime{Root: t.TempDir(), CgroupsLeaf: "leaf"}
+	c := planted(t, r, store.Record{
+		ID: "c", Parent: "p", Status: store.Creating,
+		Cgroup: path + "/" + cgroup2.Nested + "/c", CgroupLeaf: "leaf", CgroupMount: mount, CgroupMade: true,
+	})
+	if err := c.destroy(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(separator); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the directory for nested cgroups: %v", err)
 	}
 }
 

@@ -350,7 +350,7 @@ func (r *crashRig) recover(t *testing.T) {
 // endParent deletes the parent, if there is one, once nothing is left of its child.
 func (r *crashRig) endParent(t *testing.T) {
 	t.Helper()
-	for _, left := range []string{r.root + "/" + crashID, r.cgroups + "/" + crashParent + "/mesos/" + crashID} {
+	for _, left := range []string{r.root + "/" + crashID, r.cgroups + "/" + crashParent + "/mesos"} {
 		if _, err := os.Lstat(left); err == nil {
 			t.Errorf("%s is left", left)
 		}

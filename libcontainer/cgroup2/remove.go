@@ -1,6 +1,7 @@
 package cgroup2
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -25,7 +26,8 @@ type Removal struct {
 
 // Remove removes a container's cgroup at path with everything below it, or the
 // leaf alone, from the bottom up. It ends no process; it waits for the end of
-// those that are ending. Cgroups that do not exist are success.
+// those that are ending. Cgroups that do not exist are success, like a mount
+// that does not.
 func Remove(m Mount, path string, r Removal) error {
 	path, err := CleanPath(path)
 	if err != nil {
@@ -35,6 +37,9 @@ func Remove(m Mount, path string, r Removal) error {
 		return fmt.Errorf("check name of leaf cgroup %q: %w", r.Leaf, err)
 	}
 	root, err := m.open()
+	if errors.Is(err, unix.ENOENT) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
