@@ -206,8 +206,8 @@ func (c *creation) planInit(b *bundle.Bundle, gate plan.Gate, handed activation)
 
 func (r *Runtime) traceProgram(p *program.Program) {
 	if r.Trace != nil {
-		for i := range p.Len() {
-			r.trace("%s", p.Line(i))
+		for line := range p.Lines() {
+			r.trace("%s", line)
 		}
 	}
 }

@@ -34,7 +34,7 @@ var rooms = map[string][]string{
 	".": {"early", "libcontainer", "libcontainer/bundle", "libcontainer/features", "libcontainer/isolator", "libcontainer/isolator/cpu",
 		"libcontainer/isolator/memory", "libcontainer/plan", "libcontainer/program", "libcontainer/stage", "libcontainer/template"},
 	// So that they are initialised before it.
-	"early": {"libcontainer", "libcontainer/isolator", "libcontainer/isolator/cpu", "libcontainer/isolator/memory", "libcontainer/plan",
+	"early": {"early/stack", "libcontainer", "libcontainer/isolator", "libcontainer/isolator/cpu", "libcontainer/isolator/memory", "libcontainer/plan",
 		"libcontainer/program", "libcontainer/stage"},
 
 	"libcontainer": {
@@ -43,6 +43,8 @@ var rooms = map[string][]string{
 		"libcontainer/isolator", "libcontainer/launch", "libcontainer/plan", "libcontainer/program", "libcontainer/resctrl",
 		"libcontainer/seccomp", "libcontainer/stage", "libcontainer/store",
 	},
+	"early/stack": {},
+
 	"libcontainer/bundle":               {"libcontainer/plan"},
 	"libcontainer/cgroup2":              {"libcontainer/cgroup2/devices", "libcontainer/internal/sys"},
 	"libcontainer/cgroup2/devices":      {},

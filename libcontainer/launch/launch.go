@@ -121,11 +121,9 @@ func (c *Child) start(s *Spec, theirs int, inputs map[string]int) error {
 	for name, fd := range inputs {
 		values[name] = uint64(fd)
 	}
-	image, err := s.Program.Encode(program.Image{Report: theirs, Inputs: values, Fault: s.Fault})
-	if err != nil {
-		return err
-	}
-	memfd, err := sys.MemfdProgram("program", image)
+	memfd, err := sys.MemfdWritten("program", func(write func([]byte) error) error {
+		return s.Program.EncodeTo(write, program.Image{Report: theirs, Inputs: values, Fault: s.Fault})
+	})
 	if err != nil {
 		return err
 	}

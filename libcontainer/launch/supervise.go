@@ -52,8 +52,8 @@ func (c *Child) startSupervised(s *Spec, theirs, memfd, exe int, inputs map[stri
 	v := s.Supervisor
 	p := supervise(s, theirs, memfd, exe, inputs)
 	if v.Trace != nil {
-		for i := range p.Len() {
-			v.Trace("supervisor: " + p.Line(i))
+		for line := range p.Lines() {
+			v.Trace("supervisor: " + line)
 		}
 	}
 	handed := map[string]int{"memfd": memfd, "exe": exe, "watched": v.Watched, "result": v.Result}

@@ -1,52 +1,47 @@
 package program
 
-import (
-	"encoding/binary"
-)
+import "encoding/binary"
 
 // Builder writes a program, operation by operation.
 type Builder struct {
-	p       Program
-	strings map[string]Addr
+	p Program
 }
 
 // NewBuilder starts a program whose image will stand at base: Base for the
 // stage, another address for a program that runs in shared memory.
 func NewBuilder(base uint64) *Builder {
-	b := &Builder{strings: map[string]Addr{}}
-	b.p.base = base
-	b.p.inputs = map[string]Cell{}
-	b.p.names = map[Addr]string{}
-	b.p.data = make([]byte, 0, 4096)
-	return b
+	return &Builder{p: Program{
+		base:    base,
+		data:    make([]byte, 0, 4096),
+		inputs:  map[string]Cell{},
+		strings: map[string]Addr{},
+	}}
 }
 
 // Call appends a system call. what says what it does to which object, as an
 // error message would: "mount tmpfs on /dev".
 func (b *Builder) Call(what string, nr uintptr, args ...Arg) *Op {
-	op := &Op{What: what, kind: Call, nr: uint32(nr), nargs: len(args)}
-	copy(op.args[:], args)
-	b.p.ops = append(b.p.ops, op)
-	return op
+	return b.append(&Op{What: what, kind: Call, nr: uint32(nr)}, args...)
 }
 
 // Check appends a comparison of eight bytes: unless (*at & mask) == want, the
 // operation ends with the errno.
 func (b *Builder) Check(what string, at Addr, mask, want uint64, errno uintptr) *Op {
-	op := &Op{What: what, kind: Check, nargs: 4,
-		args: [6]Arg{at.Arg(), {value: mask}, {value: want}, {value: uint64(errno)}}}
-	b.p.ops = append(b.p.ops, op)
-	return op
+	return b.append(&Op{What: what, kind: Check}, at.Arg(), Const(mask), Const(want), Const(errno))
 }
 
 // Store32 appends a write of the low half of v to at.
-func (b *Builder) Store32(what string, at Addr, v Arg) *Op { return b.store(Store32, what, at, v) }
+func (b *Builder) Store32(what string, at Addr, v Arg) *Op {
+	return b.append(&Op{What: what, kind: Store32}, at.Arg(), v)
+}
 
 // Store64 appends a write of v to at.
-func (b *Builder) Store64(what string, at Addr, v Arg) *Op { return b.store(Store64, what, at, v) }
+func (b *Builder) Store64(what string, at Addr, v Arg) *Op {
+	return b.append(&Op{What: what, kind: Store64}, at.Arg(), v)
+}
 
-func (b *Builder) store(k Kind, what string, at Addr, v Arg) *Op {
-	op := &Op{What: what, kind: k, nargs: 2, args: [6]Arg{at.Arg(), v}}
+func (b *Builder) append(op *Op, args ...Arg) *Op {
+	op.set(args...)
 	b.p.ops = append(b.p.ops, op)
 	return op
 }
@@ -57,7 +52,7 @@ func (b *Builder) GoesOn() { b.p.goesOn = true }
 
 // Label makes a label that is nowhere yet.
 func (b *Builder) Label() *Label {
-	l := &Label{index: -1}
+	l := &Label{number: uint32(len(b.p.labels)), index: -1}
 	b.p.labels = append(b.p.labels, l)
 	return l
 }
@@ -76,7 +71,7 @@ func (b *Builder) IndexBase() Cell { return Cell(b.p.base + offIndexBase) }
 func (b *Builder) Cell(name string, v uint64) Cell {
 	a := b.Space(8)
 	binary.NativeEndian.PutUint64(b.p.data[b.offset(a):], v)
-	b.p.names[a] = name
+	b.Name(a, name)
 	return Cell(a)
 }
 
@@ -110,13 +105,12 @@ func (b *Builder) Bytes(data []byte) Addr {
 
 // String is s with a zero byte behind it; equal strings are one.
 func (b *Builder) String(s string) Addr {
-	if a, ok := b.strings[s]; ok {
+	if a, ok := b.p.strings[s]; ok {
 		return a
 	}
 	a := Addr(b.p.base + offData + uint64(len(b.p.data)))
 	b.p.data = append(append(b.p.data, s...), 0)
-	b.strings[s] = a
-	b.p.names[a] = quote(s)
+	b.p.strings[s] = a
 	return a
 }
 
@@ -139,7 +133,7 @@ func (b *Builder) PutAddr(at, a Addr) {
 }
 
 // Name gives data a name for readers of the program.
-func (b *Builder) Name(a Addr, name string) { b.p.names[a] = name }
+func (b *Builder) Name(a Addr, s string) { b.p.names = append(b.p.names, name{a, s}) }
 
 // Len is the number of operations so far: the index of the next one.
 func (b *Builder) Len() int { return len(b.p.ops) }

@@ -3,6 +3,7 @@ package program
 import (
 	"fmt"
 	"io"
+	"iter"
 	"strconv"
 	"strings"
 )
@@ -12,16 +13,39 @@ import (
 //	step 12: mkdirat($dev, "shm", 0755) = $shm    # make /dev/shm; EEXIST: go on
 func (p *Program) Print(w io.Writer) error {
 	var sb strings.Builder
-	for i := range p.ops {
-		sb.WriteString(p.Line(i))
+	for line := range p.Lines() {
+		sb.WriteString(line)
 		sb.WriteByte('\n')
 	}
 	_, err := io.WriteString(w, sb.String())
 	return err
 }
 
-// Line is step i as Print writes it, without the newline.
-func (p *Program) Line(i int) string {
+// Lines are what Print writes, without the newlines.
+func (p *Program) Lines() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		r := printer{p, map[Addr]string{}}
+		for s, at := range p.strings {
+			r.names[at] = quote(s)
+		}
+		for _, n := range p.names {
+			r.names[n.at] = n.name
+		}
+		for i := range p.ops {
+			if !yield(r.line(i)) {
+				return
+			}
+		}
+	}
+}
+
+// printer knows by which names people know addresses.
+type printer struct {
+	*Program
+	names map[Addr]string
+}
+
+func (p *printer) line(i int) string {
 	op := p.ops[i]
 	var sb strings.Builder
 	fmt.Fprintf(&sb, "step %d: ", i)
@@ -30,22 +54,22 @@ func (p *Program) Line(i int) string {
 		name := syscallName(op.nr)
 		sb.WriteString(name)
 		sb.WriteByte('(')
-		for j := range min(op.nargs, len(op.args)) {
+		for j := range min(int(op.nargs), maxArgs) {
 			if j > 0 {
 				sb.WriteString(", ")
 			}
 			if j == modeArg(name) {
-				fmt.Fprintf(&sb, "%#o", op.args[j].value)
+				fmt.Fprintf(&sb, "%#o", op.args[j])
 				continue
 			}
-			sb.WriteString(p.arg(op.args[j], name))
+			sb.WriteString(p.arg(op.arg(j), name))
 		}
 		sb.WriteByte(')')
 	case Check:
-		fmt.Fprintf(&sb, "check *%s & %#x == %#x else %s", p.arg(op.args[0], ""),
-			op.args[1].value, op.args[2].value, errnoName(int64(op.args[3].value)))
+		fmt.Fprintf(&sb, "check *%s & %#x == %#x else %s", p.arg(op.arg(0), ""),
+			op.args[1], op.args[2], errnoName(int64(op.args[3])))
 	case Store32, Store64:
-		fmt.Fprintf(&sb, "*%s := %s", p.arg(op.args[0], ""), p.arg(op.args[1], ""))
+		fmt.Fprintf(&sb, "*%s := %s", p.arg(op.arg(0), ""), p.arg(op.arg(1), ""))
 	}
 	if op.keep != 0 {
 		sb.WriteString(" = " + p.cell(op.keep))
@@ -56,11 +80,11 @@ func (p *Program) Line(i int) string {
 	sb.WriteString("  # " + op.What)
 	for _, r := range op.rules {
 		sb.WriteString("; " + errnoName(int64(r.errno)))
-		switch {
-		case r.again:
+		switch r.answer {
+		case again:
 			sb.WriteString(": again")
-		case r.label != nil:
-			fmt.Fprintf(&sb, ": to step %d", r.label.index)
+		case skip:
+			fmt.Fprintf(&sb, ": to step %d", p.labels[r.label].index)
 		default:
 			sb.WriteString(": go on")
 		}
@@ -79,7 +103,7 @@ func modeArg(call string) int {
 	return -1
 }
 
-func (p *Program) cell(c Cell) string {
+func (p *printer) cell(c Cell) string {
 	if uint64(c) == p.base+offReport {
 		return "$report"
 	}
@@ -91,7 +115,7 @@ func (p *Program) cell(c Cell) string {
 
 // arg prints one argument. Numbers that stand for no name of ours are printed
 // as the kernel's documents would write them: small ones in decimal, flags in hex.
-func (p *Program) arg(a Arg, call string) string {
+func (p *printer) arg(a Arg, call string) string {
 	if a.isCell {
 		return p.cell(Cell(a.value))
 	}

@@ -11,6 +11,7 @@ package program
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	"golang.org/x/sys/unix"
 )
@@ -54,7 +55,7 @@ const (
 )
 
 // Kind says what an operation does.
-type Kind uint32
+type Kind uint8
 
 // The kinds of operations. The set is closed: what needs thinking is thought
 // in the parent.
@@ -120,29 +121,56 @@ func (a Addr) Arg() Arg { return Arg{value: uint64(a)} }
 
 // rule is one answer to an outcome.
 type rule struct {
-	errno unix.Errno
-	again bool
-	next  bool
-	label *Label
+	errno  uint16
+	answer answer
+	label  uint32 // of skip: which of the program's labels
 }
+
+type answer uint8
+
+const (
+	next answer = iota
+	again
+	skip
+)
 
 // Label is a place ahead in a program that rules skip to.
 type Label struct {
-	index int // -1 until placed
+	number uint32 // among the program's labels
+	index  int    // -1 until placed
 }
 
-// Op is one operation. Its methods amend it and return it, for chaining.
+// maxArgs is how many arguments a system call has at most.
+const maxArgs = 6
+
+// Op is one operation. Its methods amend it and return it, for chaining. There
+// are hundreds in a program, so it is kept small.
 type Op struct {
 	What string // "mount tmpfs on /dev": what failed, when it fails
 
-	kind    Kind
-	nr      uint32
-	args    [6]Arg
-	nargs   int
+	args    [maxArgs]uint64
 	keep    Cell
 	want    int64
-	hasWant bool
 	rules   []rule
+	nr      uint32
+	kind    Kind
+	nargs   uint8
+	cells   uint8 // one bit for each argument that is what a cell holds
+	hasWant bool
+}
+
+// arg is argument i.
+func (o *Op) arg(i int) Arg { return Arg{value: o.args[i], isCell: o.cells>>i&1 != 0} }
+
+// set sets the arguments; of too many it notes down only how many.
+func (o *Op) set(args ...Arg) {
+	o.nargs = uint8(min(len(args), math.MaxUint8))
+	for i, a := range args[:min(len(args), maxArgs)] {
+		o.args[i] = a.value
+		if a.isCell {
+			o.cells |= 1 << i
+		}
+	}
 }
 
 // Keep puts the result of a successful call into the cell.
@@ -155,7 +183,7 @@ func (o *Op) Want(n int64) *Op { o.want, o.hasWant = n, true; return o }
 // Ignore goes on after the errnos given.
 func (o *Op) Ignore(errnos ...unix.Errno) *Op {
 	for _, e := range errnos {
-		o.rules = append(o.rules, rule{errno: e, next: true})
+		o.rules = append(o.rules, rule{errno: uint16(e), answer: next})
 	}
 	return o
 }
@@ -163,7 +191,7 @@ func (o *Op) Ignore(errnos ...unix.Errno) *Op {
 // Again repeats the operation after the errnos given, MaxAgain times at most.
 func (o *Op) Again(errnos ...unix.Errno) *Op {
 	for _, e := range errnos {
-		o.rules = append(o.rules, rule{errno: e, again: true})
+		o.rules = append(o.rules, rule{errno: uint16(e), answer: again})
 	}
 	return o
 }
@@ -171,7 +199,7 @@ func (o *Op) Again(errnos ...unix.Errno) *Op {
 // Skip goes to the label after the errnos given; OK stands for success.
 func (o *Op) Skip(l *Label, errnos ...unix.Errno) *Op {
 	for _, e := range errnos {
-		o.rules = append(o.rules, rule{errno: e, label: l})
+		o.rules = append(o.rules, rule{errno: uint16(e), answer: skip, label: l.number})
 	}
 	return o
 }
@@ -179,13 +207,20 @@ func (o *Op) Skip(l *Label, errnos ...unix.Errno) *Op {
 // Program is a finished list of operations and their data. It is immutable
 // but for the inputs, which Encode fills in.
 type Program struct {
-	base   uint64
-	ops    []*Op
-	data   []byte
-	inputs map[string]Cell
-	names  map[Addr]string
-	labels []*Label
-	goesOn bool
+	base    uint64
+	ops     []*Op
+	data    []byte
+	inputs  map[string]Cell
+	strings map[string]Addr
+	names   []name // for readers
+	labels  []*Label
+	goesOn  bool
+}
+
+// name is what readers call an address.
+type name struct {
+	at   Addr
+	name string
 }
 
 // Len is the number of operations.
@@ -239,51 +274,99 @@ type Fault struct {
 	Signal unix.Signal
 }
 
-// Encode writes the image. It returns an error if an input has no value, a
+// window is how much of an image EncodeTo has in memory at a time: a page, for
+// memory that was not touched before costs more than a few system calls.
+const window = 4096
+
+// Encode returns the image. It returns an error if an input has no value, a
 // rule list is too long, a label was never placed, or the image would exceed MaxSize.
 func (p *Program) Encode(in Image) ([]byte, error) {
+	head, err := p.head(in)
+	if err != nil {
+		return nil, err
+	}
+	img := make([]byte, len(head)+len(p.ops)*OpSize)
+	return img, p.encode(img[copy(img, head):], 0, in.Fault)
+}
+
+// EncodeTo is Encode for an image that is only wanted somewhere else: write is
+// called with one piece of it after the other.
+func (p *Program) EncodeTo(write func([]byte) error, in Image) error {
+	piece, err := p.head(in)
+	if err != nil {
+		return err
+	}
+	if err := write(piece); err != nil {
+		return err
+	}
+	piece = make([]byte, window)
+	for first := 0; first < len(p.ops); first += window / OpSize {
+		piece = piece[:min(window, (len(p.ops)-first)*OpSize)]
+		clear(piece)
+		if err := p.encode(piece, first, in.Fault); err != nil {
+			return err
+		}
+		if err := write(piece); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// head is what comes before the operations.
+func (p *Program) head(in Image) ([]byte, error) {
 	first := (offData + len(p.data) + 15) &^ 15
 	size := first + len(p.ops)*OpSize
 	if size > MaxSize {
 		return nil, fmt.Errorf("encode program of %d bytes: more than %d", size, MaxSize)
 	}
-	img := make([]byte, size)
+	if f := in.Fault; f != nil && (f.Step < 0 || f.Step >= len(p.ops) || (f.Errno == 0) == (f.Signal == 0)) {
+		return nil, fmt.Errorf("encode program: no fault %d, %d can be made at step %d of %d", f.Errno, f.Signal, f.Step, len(p.ops))
+	}
+	head := make([]byte, first)
 	le := binary.NativeEndian
-	le.PutUint64(img[offMagic:], Magic)
-	le.PutUint64(img[offOps:], uint64(len(p.ops)))
-	le.PutUint64(img[offFirst:], uint64(first))
-	le.PutUint64(img[offReport:], uint64(in.Report))
-	le.PutUint64(img[offIndexBase:], uint64(in.IndexBase))
-	copy(img[offData:], p.data)
+	le.PutUint64(head[offMagic:], Magic)
+	le.PutUint64(head[offOps:], uint64(len(p.ops)))
+	le.PutUint64(head[offFirst:], uint64(first))
+	le.PutUint64(head[offReport:], uint64(in.Report))
+	le.PutUint64(head[offIndexBase:], uint64(in.IndexBase))
+	copy(head[offData:], p.data)
 	for name, cell := range p.inputs {
 		v, ok := in.Inputs[name]
 		if !ok {
 			return nil, fmt.Errorf("encode program: input %s has no value", name)
 		}
-		le.PutUint64(img[uint64(cell)-p.base:], v)
+		le.PutUint64(head[uint64(cell)-p.base:], v)
 	}
-	if f := in.Fault; f != nil && (f.Step < 0 || f.Step >= len(p.ops) || (f.Errno == 0) == (f.Signal == 0)) {
-		return nil, fmt.Errorf("encode program: no fault %d, %d can be made at step %d of %d", f.Errno, f.Signal, f.Step, len(p.ops))
-	}
-	for i, op := range p.ops {
-		if in.Fault != nil && in.Fault.Step == i {
-			op = in.Fault.op(p)
+	return head, nil
+}
+
+// encode fills b, all zeros, with the operations from the first on, as many as
+// it has room for.
+func (p *Program) encode(b []byte, first int, fault *Fault) error {
+	for i := first; len(b) > 0; i, b = i+1, b[OpSize:] {
+		op := p.ops[i]
+		if fault != nil && fault.Step == i {
+			op = fault.op(p)
 		}
-		if err := op.encode(img[first+i*OpSize:][:OpSize], i); err != nil {
-			return nil, err
+		if err := op.encode(b[:OpSize], i, p.labels); err != nil {
+			return err
 		}
 	}
-	return img, nil
+	return nil
 }
 
 // op is an operation that always fails: a comparison of the magic number with
 // nothing, or a kill that does not return what it should.
 func (f *Fault) op(p *Program) *Op {
 	if f.Signal != 0 {
-		kill := &Op{kind: Call, nr: unix.SYS_KILL, nargs: 2, args: [6]Arg{{value: 0}, {value: uint64(f.Signal)}}}
+		kill := &Op{kind: Call, nr: unix.SYS_KILL}
+		kill.set(Const(0), Const(f.Signal))
 		return kill.Want(1)
 	}
-	return &Op{kind: Check, nargs: 4, args: [6]Arg{{value: p.base + offMagic}, {value: 0}, {value: 1}, {value: uint64(f.Errno)}}}
+	check := &Op{kind: Check}
+	check.set(Addr(p.base+offMagic).Arg(), Const(0), Const(1), Const(f.Errno))
+	return check
 }
 
 // The flags of an encoded operation; the number of rules stands above them.
@@ -294,47 +377,45 @@ const (
 	errnoAnyRaw = -1
 )
 
-func (o *Op) encode(b []byte, index int) error {
-	le := binary.NativeEndian
-	var cells, flags uint32
-	for i, a := range o.args {
-		if a.isCell {
-			cells |= 1 << i
-		}
-		le.PutUint64(b[16+8*i:], a.value)
-	}
-	if o.hasWant {
-		flags |= flagWant
-	}
-	if o.nargs > len(o.args) {
-		return fmt.Errorf("encode step %d (%s): %d arguments, more than %d", index, o.What, o.nargs, len(o.args))
+// encode fills b, which is all zeros.
+func (o *Op) encode(b []byte, index int, labels []*Label) error {
+	if o.nargs > maxArgs {
+		return fmt.Errorf("encode step %d (%s): %d arguments, more than %d", index, o.What, o.nargs, maxArgs)
 	}
 	if len(o.rules) > MaxRules {
 		return fmt.Errorf("encode step %d (%s): %d rules, more than %d", index, o.What, len(o.rules), MaxRules)
 	}
-	flags |= uint32(len(o.rules)) << rulesShift
+	flags := uint32(len(o.rules)) << rulesShift
+	if o.hasWant {
+		flags |= flagWant
+	}
+	le := binary.NativeEndian
 	le.PutUint32(b[0:], uint32(o.kind))
 	le.PutUint32(b[4:], o.nr)
-	le.PutUint32(b[8:], cells)
+	le.PutUint32(b[8:], uint32(o.cells))
 	le.PutUint32(b[12:], flags)
+	for i, a := range o.args {
+		le.PutUint64(b[16+8*i:], a)
+	}
 	le.PutUint64(b[64:], uint64(o.keep))
 	le.PutUint64(b[72:], uint64(o.want))
 	for i, r := range o.rules {
 		errno, jump := int32(r.errno), int32(0)
-		if r.errno == AnyErrno {
+		if r.errno == uint16(AnyErrno) {
 			errno = errnoAnyRaw
 		}
-		switch {
-		case r.again:
+		switch r.answer {
+		case again:
 			jump = jumpAgain
-		case r.label != nil:
-			if r.label.index < 0 {
+		case skip:
+			to := labels[r.label].index
+			if to < 0 {
 				return fmt.Errorf("encode step %d (%s): it skips to a label that is nowhere", index, o.What)
 			}
-			if r.label.index <= index {
+			if to <= index {
 				return fmt.Errorf("encode step %d (%s): it skips back", index, o.What)
 			}
-			jump = int32(r.label.index - index - 1)
+			jump = int32(to - index - 1)
 		}
 		le.PutUint32(b[80+8*i:], uint32(errno))
 		le.PutUint32(b[84+8*i:], uint32(jump))

@@ -152,6 +152,35 @@ func TestEncodeAgain(t *testing.T) {
 	}
 }
 
+// In pieces it is the same image, in one of them or in several.
+func TestEncodeTo(t *testing.T) {
+	for _, ops := range []int{0, 1, window / OpSize, window/OpSize + 1, 3 * window / OpSize} {
+		b := NewBuilder(Base)
+		b.String("some data")
+		fill(b, ops)
+		in := Image{Report: 9}
+		if ops > 0 {
+			in.Fault = &Fault{Step: ops - 1, Errno: unix.EIO}
+		}
+		want, err := b.Program().Encode(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []byte
+		write := func(piece []byte) error {
+			got = append(got, piece...)
+			return nil
+		}
+		if err := b.Program().EncodeTo(write, in); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%d operations: another image, or %v", ops, err)
+		}
+	}
+	full := func([]byte) error { return unix.ENOSPC }
+	if err := sample().EncodeTo(full, Image{Inputs: map[string]uint64{"sync": 3}}); !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("a full disk: %v", err)
+	}
+}
+
 func TestEncodeErrors(t *testing.T) {
 	tests := map[string]struct {
 		build func(b *Builder)
@@ -182,8 +211,12 @@ func TestEncodeErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := NewBuilder(Base)
 			c.build(b)
-			if _, err := b.Program().Encode(Image{}); err == nil || err.Error() != c.want {
-				t.Errorf("error %v, want %s", err, c.want)
+			_, err := b.Program().Encode(Image{})
+			pieces := b.Program().EncodeTo(func([]byte) error { return nil }, Image{})
+			for _, err := range []error{err, pieces} {
+				if err == nil || err.Error() != c.want {
+					t.Errorf("error %v, want %s", err, c.want)
+				}
 			}
 		})
 	}

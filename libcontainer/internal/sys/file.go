@@ -236,7 +236,7 @@ type Dirent struct {
 }
 
 // dirBuffer is what one getdents may return: some 700 entries.
-const dirBuffer = 32 << 10
+const dirBuffer = 4 << 10
 
 // ReadDir returns what the directory fd holds from its current position on,
 // without "." and "..", in the kernel's order.
