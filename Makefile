@@ -22,7 +22,8 @@ COMMIT := $(shell git describe --always --dirty --abbrev=12 --exclude '*' 2>/dev
 # disablethp: where huge pages are given to all who ask for memory, Go's heap would take 2 to 4 MB of
 # them, and the time to clear them, for the few hundred kB that a command needs. decoratemappings: where
 # the kernel takes names for memory, Go would give one to each piece that it maps, with a call for each.
-LDFLAGS := -s -w $(ENTRY) -X runtime.godebugDefault=disablethp=1,decoratemappings=0 -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+# memprofilerate: nobody reads the memory profile, for which the first allocation of all looks up who makes it.
+LDFLAGS := -s -w $(ENTRY) -X runtime.godebugDefault=disablethp=1,decoratemappings=0,memprofilerate=0 -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 TAGS := urfave_cli_no_docs
 export CGO_ENABLED = 0
 # What two features of Go 1.26 prepare at the start is wasted on commands that end before anything is

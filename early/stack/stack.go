@@ -1,6 +1,6 @@
 // Package stack gives the main goroutine a stack that need not grow.
 //
-// A stack begins with 8 kB and is copied to twice the size whenever it is full:
+// A stack begins with 2 kB and is copied to twice the size whenever it is full:
 // to memory not touched before, and each time tables are looked up, for what is
 // on it, that nobody else reads. That is a tenth of the page faults of a short
 // command. So it grows once, to its last size, while there is next to nothing

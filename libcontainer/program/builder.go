@@ -10,9 +10,13 @@ type Builder struct {
 // NewBuilder starts a program whose image will stand at base: Base for the
 // stage, another address for a program that runs in shared memory.
 func NewBuilder(base uint64) *Builder {
+	// Room for what a container's init usually is: what grows has been copied to
+	// memory not touched before, while room that is not used costs nothing.
 	return &Builder{p: Program{
 		base:    base,
-		data:    make([]byte, 0, 4096),
+		data:    make([]byte, 0, 16<<10),
+		ops:     make([]*Op, 0, 512),
+		names:   make([]name, 0, 128),
 		inputs:  map[string]Cell{},
 		strings: map[string]Addr{},
 	}}

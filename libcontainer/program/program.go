@@ -12,6 +12,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -181,25 +182,21 @@ func (o *Op) Keep(c Cell) *Op { o.keep = c; return o }
 func (o *Op) Want(n int64) *Op { o.want, o.hasWant = n, true; return o }
 
 // Ignore goes on after the errnos given.
-func (o *Op) Ignore(errnos ...unix.Errno) *Op {
-	for _, e := range errnos {
-		o.rules = append(o.rules, rule{errno: uint16(e), answer: next})
-	}
-	return o
-}
+func (o *Op) Ignore(errnos ...unix.Errno) *Op { return o.add(rule{answer: next}, errnos) }
 
 // Again repeats the operation after the errnos given, MaxAgain times at most.
-func (o *Op) Again(errnos ...unix.Errno) *Op {
-	for _, e := range errnos {
-		o.rules = append(o.rules, rule{errno: uint16(e), answer: again})
-	}
-	return o
-}
+func (o *Op) Again(errnos ...unix.Errno) *Op { return o.add(rule{answer: again}, errnos) }
 
 // Skip goes to the label after the errnos given; OK stands for success.
 func (o *Op) Skip(l *Label, errnos ...unix.Errno) *Op {
+	return o.add(rule{answer: skip, label: l.number}, errnos)
+}
+
+func (o *Op) add(r rule, errnos []unix.Errno) *Op {
+	o.rules = slices.Grow(o.rules, len(errnos))
 	for _, e := range errnos {
-		o.rules = append(o.rules, rule{errno: uint16(e), answer: skip, label: l.number})
+		r.errno = uint16(e)
+		o.rules = append(o.rules, r)
 	}
 	return o
 }

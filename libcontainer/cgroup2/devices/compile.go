@@ -29,7 +29,8 @@ func Compile(rules []Rule) (Program, error) {
 		}
 	}
 	list := simplify(rules)
-	c := compiler{}
+	// As many as the rules of an engine make.
+	c := compiler{assembler: assembler{insns: make([]instruction, 0, 128), jumps: make([]jump, 0, 64)}}
 	c.prologue(list)
 	all := len(list) == 1 && list[0] == Rule{Allow: true, Type: AnyType, Major: Any, Minor: Any, Access: All}
 	for len(list) > 0 {
