@@ -92,7 +92,10 @@ type (
 // load verifies and compiles p in the kernel. Only a refusal is asked for its
 // reasons, since writing them takes time.
 func load(p Program) (int, error) {
-	code := p.encode()
+	code, err := p.encode()
+	if err != nil {
+		return -1, err
+	}
 	license := []byte("Apache-2.0\x00") // of no meaning: no helper is called
 	var pin runtime.Pinner
 	defer pin.Unpin()

@@ -190,7 +190,7 @@ func TestAttachErrors(t *testing.T) {
 		t.Errorf("replaced on /dev/null: %v", err)
 	}
 	// A program without an end: the verifier's reason is part of the error.
-	bad := Program{insns: []instruction{{code: opMoveImm, imm: 1}}}
+	bad := Program{insns: asm.Instructions{asm.Mov.Imm(regResult, 1)}}
 	if err := Attach(cgroup, bad); err == nil || !strings.Contains(err.Error(), "verifier: ") {
 		t.Errorf("a bad program: %v", err)
 	}
@@ -223,29 +223,6 @@ func TestVerifier(t *testing.T) {
 			t.Fatalf("cilium/ebpf, rules %v: %v", list, err)
 		}
 		prog.Close()
-	}
-}
-
-// TestOpcodes compares what the encoder uses with cilium/ebpf's assembler.
-func TestOpcodes(t *testing.T) {
-	for got, want := range map[uint8]asm.OpCode{
-		opLoad:     asm.LoadMemOp(asm.Word),
-		opMove:     asm.Mov.Op(asm.RegSource),
-		opMoveImm:  asm.Mov.Op(asm.ImmSource),
-		opAnd:      asm.And.Op(asm.ImmSource),
-		opShift:    asm.RSh.Op(asm.ImmSource),
-		opJump:     asm.Ja.Op(asm.ImmSource),
-		opIfEqual:  asm.JEq.Op(asm.ImmSource),
-		opIfNot:    asm.JNE.Op(asm.ImmSource),
-		opIfAnyBit: asm.JSet.Op(asm.ImmSource),
-		opExit:     asm.Return().OpCode,
-	} {
-		if asm.OpCode(got) != want {
-			t.Errorf("operation %#x is %#x to cilium/ebpf (%v)", got, uint16(want), want)
-		}
-	}
-	if insnSize != asm.InstructionSize {
-		t.Error("instructions have another size")
 	}
 }
 

@@ -3,11 +3,13 @@ package devices
 import (
 	"cmp"
 	"slices"
+
+	"github.com/cilium/ebpf/asm"
 )
 
 // Program is a compiled list of rules.
 type Program struct {
-	insns []instruction
+	insns asm.Instructions
 	all   bool
 }
 
@@ -30,7 +32,7 @@ func Compile(rules []Rule) (Program, error) {
 	}
 	list := simplify(rules)
 	// As many as the rules of an engine make.
-	c := compiler{assembler: assembler{insns: make([]instruction, 0, 128), jumps: make([]jump, 0, 64)}}
+	c := compiler{assembler: assembler{insns: make(asm.Instructions, 0, 128), jumps: make([]jump, 0, 64)}}
 	c.prologue(list)
 	all := len(list) == 1 && list[0] == Rule{Allow: true, Type: AnyType, Major: Any, Minor: Any, Access: All}
 	for len(list) > 0 {
@@ -48,12 +50,12 @@ func Compile(rules []Rule) (Program, error) {
 
 // The registers.
 const (
-	regResult = 0 // what the program returns: 1 grants, 0 refuses
-	regCtx    = 1 // the question, struct bpf_cgroup_dev_ctx
-	regType   = 2
-	regAccess = 3 // kinds of access asked for and not yet decided
-	regMajor  = 4
-	regMinor  = 5
+	regResult = asm.R0 // what the program returns: 1 grants, 0 refuses
+	regCtx    = asm.R1 // the question, struct bpf_cgroup_dev_ctx
+	regType   = asm.R2
+	regAccess = asm.R3 // kinds of access asked for and not yet decided
+	regMajor  = asm.R4
+	regMinor  = asm.R5
 )
 
 // struct bpf_cgroup_dev_ctx: access_type holds the access in its upper and

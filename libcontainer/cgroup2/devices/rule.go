@@ -6,8 +6,7 @@
 // Compile is pure and decides everything; Attach and Replace make bpf(2) calls
 // on a cgroup's descriptor. It must not know what an OCI document looks like.
 //
-// The instructions are encoded here; cilium/ebpf judges them in the tests. What
-// it would cost to link it is in assemble.go.
+// The program is cilium/ebpf's to assemble; why not to load is in assemble.go.
 package devices
 
 import "fmt"
