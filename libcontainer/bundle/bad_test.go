@@ -75,6 +75,11 @@ var badProcesses = []badCase{
 	{"console too high", []string{"/process/terminal", "true", "/process/consoleSize", `{"height":65536,"width":80}`},
 		[]string{`/process/consoleSize/height: 65536: must be from 1 to 65535`}},
 	one("umask", "/process/user/umask", `512`, `/process/user/umask: 512: must be from 0 to 511 (0777 in octal)`),
+	{"ids that are none", []string{"/process/user", `{"uid":4294967295,"gid":4294967295,"additionalGids":[4294967294,4294967295]}`}, []string{
+		`/process/user/uid: 4294967295: must be less than 4294967295, which is no id to the kernel`,
+		`/process/user/gid: 4294967295: must be less than 4294967295, which is no id to the kernel`,
+		`/process/user/additionalGids/1: 4294967295: must be less than 4294967295, which is no id to the kernel`,
+	}},
 	one("rlimit without type", "/process/rlimits", `[{"soft":1,"hard":1}]`, `/process/rlimits/0/type: is required`),
 	one("unknown rlimit", "/process/rlimits", `[{"type":"RLIMIT_FOO","soft":1,"hard":1}]`, `/process/rlimits/0/type: "RLIMIT_FOO": unknown resource limit`),
 	one("rlimit in short", "/process/rlimits", `[{"type":"NOFILE","soft":1,"hard":1}]`, `/process/rlimits/0/type: "NOFILE": unknown resource limit`),
@@ -207,6 +212,10 @@ var badLinux = []badCase{
 	one("device of all types", "/linux/devices", `[{"path":"/dev/x","type":"a"}]`, `/linux/devices/0/type: "a": must be one of b, c, p, u`),
 	one("device with a negative number", "/linux/devices", `[{"path":"/dev/x","type":"c","major":-1,"minor":0}]`, `/linux/devices/0/major: -1: must be from 0 to 4095`),
 	one("device with a great number", "/linux/devices", `[{"path":"/dev/x","type":"b","major":1,"minor":1048576}]`, `/linux/devices/0/minor: 1048576: must be from 0 to 1048575`),
+	{"device of nobody", []string{"/linux/devices", `[{"path":"/dev/x","type":"p","uid":4294967295,"gid":4294967295}]`}, []string{
+		`/linux/devices/0/uid: 4294967295: must be less than 4294967295, which is no id to the kernel`,
+		`/linux/devices/0/gid: 4294967295: must be less than 4294967295, which is no id to the kernel`,
+	}},
 	one("two devices of one path", "/linux/devices", `[{"path":"/dev/x","type":"c","major":1,"minor":3},{"path":"/dev//x","type":"c","major":1,"minor":5}]`,
 		`/linux/devices/1/path: "/dev//x": is there twice, as another device in /linux/devices/0`),
 }

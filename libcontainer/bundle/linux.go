@@ -243,6 +243,12 @@ func (c *checker) device(i int, d *specs.LinuxDevice) {
 	default:
 		c.bad(at("/linux/devices", i, "type"), d.Type, "must be one of b, c, p, u")
 	}
+	if d.UID != nil && *d.UID == noID {
+		c.bad(at("/linux/devices", i, "uid"), *d.UID, ruleNoID)
+	}
+	if d.GID != nil && *d.GID == noID {
+		c.bad(at("/linux/devices", i, "gid"), *d.GID, ruleNoID)
+	}
 	if d.Type == "p" {
 		return
 	}

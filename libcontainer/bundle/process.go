@@ -70,7 +70,24 @@ func (c *checker) console(p *specs.Process) {
 	}
 }
 
+// noID is what setresuid(2), setgroups(2) and chown(2) take for no id at all: a
+// user of that number would be left the runtime's own, which is root.
+const noID = 1<<32 - 1
+
+const ruleNoID = "must be less than 4294967295, which is no id to the kernel"
+
 func (c *checker) user(u *specs.User, l *specs.Linux, ns *namespaceSet) {
+	if u.UID == noID {
+		c.bad("/process/user/uid", u.UID, ruleNoID)
+	}
+	if u.GID == noID {
+		c.bad("/process/user/gid", u.GID, ruleNoID)
+	}
+	for i, gid := range u.AdditionalGids {
+		if gid == noID {
+			c.bad(at("/process/user/additionalGids", i), gid, ruleNoID)
+		}
+	}
 	if u.Umask != nil && *u.Umask > 0o777 {
 		c.bad("/process/user/umask", *u.Umask, "must be from 0 to 511 (0777 in octal)")
 	}

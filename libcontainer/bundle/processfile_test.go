@@ -39,6 +39,7 @@ func TestLoadProcess(t *testing.T) {
 func TestBadProcessFiles(t *testing.T) {
 	for text, want := range map[string][]string{
 		`{}`: {"/cwd", "/args"},
+		`{"args":["a"],"cwd":"/","user":{"uid":4294967295}}`:                        {"/user/uid"},
 		`{"args":["a"],"cwd":"rel","rlimits":[{"type":"X"}],"user":{"umask":4096}}`: {"/cwd", "/user/umask", "/rlimits/0/type"},
 		`{"args":["a"],"cwd":"/","env":["A","=B"],"commandLine":"c"}`:               {"/env/0", "/env/1", "/commandLine"},
 		`{"args":"a","cwd":1}`: {"/args", "/cwd"},

@@ -143,6 +143,10 @@ rows() { # at least as many as the test says
 	bad '/process/args/1' '/process/args=["sh","a\u0000b"]'
 	bad "/process/consoleSize/width" /process/terminal=true '/process/consoleSize={"height":24}'
 	bad "/process/user/umask: 512: must be from 0 to 511" /process/user/umask=512
+	# To setresuid(2) it means "as it is": the program would be root.
+	bad "/process/user/uid: 4294967295: must be less" /process/user/uid=4294967295
+	bad "/process/user/gid: 4294967295: must be less" /process/user/gid=4294967295
+	bad "/process/user/additionalGids/0: 4294967295: must be less" '/process/user/additionalGids=[4294967295]'
 	bad '/process/rlimits/0/type: "RLIMIT_FOO": unknown resource limit' '/process/rlimits=[{"type":"RLIMIT_FOO","soft":1,"hard":1}]'
 	bad '/process/rlimits/1/type: "RLIMIT_CPU": is there twice' '/process/rlimits=[{"type":"RLIMIT_CPU","soft":1,"hard":1},{"type":"RLIMIT_CPU","soft":1,"hard":1}]'
 	bad "/process/rlimits/0/soft" '/process/rlimits=[{"type":"RLIMIT_CPU","soft":2,"hard":1}]'
@@ -152,7 +156,7 @@ rows() { # at least as many as the test says
 	bad "/hostname: " "/hostname:=$(printf '%065d' 0)"
 	bad "/process/user/uid" '/linux/namespaces+={"type":"user"}' '/linux/uidMappings=[{"containerID":0,"hostID":1000,"size":10}]' \
 		'/linux/gidMappings=[{"containerID":0,"hostID":1000,"size":10}]' /process/user/uid=10
-	rows 19
+	rows 22
 }
 
 mount='/mounts+='
