@@ -25,7 +25,7 @@ type command struct {
 	programFollows   bool // nothing after the first argument is a flag
 	hostless         bool // answers the same on every host: no file, no environment
 	early            bool // runs before rarely used packages are there: see runEarly
-	failure          int  // exit status of a failure, if it is not 1
+	failure          int  // exit status of a failure, if it is not 1; a wrong command line is always 1
 
 	// missing, if set, says what keeps the command from working on this host.
 	// Then it has no help either: engines ask for that to find out.
@@ -201,10 +201,17 @@ type call struct {
 	journal         *journal
 	fault           *program.Fault
 	supervisorFault *program.Fault
+	ran             bool  // what went wrong is not the command line
 	err             error // the first thing that went wrong
 	exitCode        int   // of a call without an error: a program that has run has one
 
 	stdout, stderr io.Writer
+}
+
+// run runs the command.
+func (c *call) run() {
+	c.ran = true
+	c.err = c.command.run(c)
 }
 
 // id is the container that the command is about.

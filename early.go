@@ -29,7 +29,7 @@ func runEarly() any {
 		c.journal.drop()
 		return nil
 	}
-	c.err = c.command.run(c)
+	c.run()
 	if c.err == nil && len(c.journal.warnings) == 0 {
 		os.Exit(c.exitCode)
 	}

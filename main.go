@@ -33,7 +33,7 @@ func mesoc(argv, environ []string, stdout, stderr io.Writer) int {
 	c.err = c.parse(arrange(argv))
 	c.prepare(environ, readConfig)
 	if c.err == nil && c.command != nil {
-		c.err = c.command.run(c)
+		c.run()
 	}
 	return c.finish()
 }
@@ -76,7 +76,7 @@ func (c *call) finish() int {
 	about := record{code: 1}
 	if c.command != nil {
 		about.command = c.command.name
-		if c.command.failure != 0 {
+		if c.ran && c.command.failure != 0 {
 			about.code = c.command.failure
 		}
 		if c.command.takesID && len(c.args) > 0 {

@@ -147,11 +147,14 @@ func TestHelp(t *testing.T) {
 // on stdout.
 func TestUsageErrors(t *testing.T) {
 	for line, want := range map[string]string{
-		"state":                       `mesoc: "state" requires exactly 1 argument(s)`,
-		"state a b":                   `mesoc: "state" requires exactly 1 argument(s)`,
-		"kill":                        `mesoc: "kill" requires a minimum of 1 argument(s)`,
-		"kill a b c":                  `mesoc: "kill" requires a maximum of 2 argument(s)`,
-		"list a":                      `mesoc: "list" requires exactly 0 argument(s)`,
+		"state":      `mesoc: "state" requires exactly 1 argument(s)`,
+		"state a b":  `mesoc: "state" requires exactly 1 argument(s)`,
+		"kill":       `mesoc: "kill" requires a minimum of 1 argument(s)`,
+		"kill a b c": `mesoc: "kill" requires a maximum of 2 argument(s)`,
+		"list a":     `mesoc: "list" requires exactly 0 argument(s)`,
+		// An exec that fails is 255, but not one that nobody understands: as in runc.
+		"exec":                        `mesoc: "exec" requires a minimum of 1 argument(s)`,
+		"exec --nope a b":             "flag provided but not defined: -nope",
 		"state --nope a":              "flag provided but not defined: -nope",
 		"--nope state a":              "flag provided but not defined: -nope",
 		"create --bundle":             "flag needs an argument: -bundle",

@@ -38,7 +38,7 @@ load helpers
 @test "unknown flags and commands: exit 1" {
 	rt --nope list
 	fails
-	for c in create start state kill delete run list spec features; do
+	for c in create start state kill delete run list spec features exec; do
 		rt "$c" --nope
 		fails
 		has "$output$stderr" nope
