@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -44,10 +45,27 @@ func (s *Store) load(dir int, id string) (Record, error) {
 }
 
 // missing tells a directory that has no record yet from one that has been
-// removed since it was opened.
+// removed since it was opened, and from one in which there is more. That has
+// lost its record, which comes before all else and goes after it, or was never
+// a container's.
 func (s *Store) missing(dir int, id string) error {
 	if s.stillThere(id, dir) != nil {
 		return &idError{ErrNotExist, id, nil}
+	}
+	_, err := unix.Seek(dir, 0, unix.SEEK_SET)
+	var entries []sys.Dirent
+	if err == nil {
+		entries, err = sys.ReadDir(dir)
+	}
+	if err != nil {
+		return fail("read directory", s.path(id), err)
+	}
+	for _, e := range entries {
+		switch {
+		case e.Name == recordName: // written since
+		case !strings.HasPrefix(e.Name, "."+recordName+"."): // what a write leaves that was killed
+			return fail("read", s.path(id)+"/"+recordName, errors.New("it is not there, but "+strconv.Quote(e.Name)+" is"))
+		}
 	}
 	return &idError{ErrNotExist, id, ErrIncomplete}
 }

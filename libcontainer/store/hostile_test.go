@@ -327,6 +327,16 @@ func TestIncompleteCanBeRemoved(t *testing.T) {
 	if _, err := l.Load(); !errors.Is(err, ErrIncomplete) {
 		t.Errorf("load: got %v, want ErrIncomplete", err)
 	}
+	// More than that is there only with a record: it was lost, or the directory is somebody else's.
+	if err := os.WriteFile(s.path("c")+"/inside", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := "read " + s.path("c") + "/" + recordName + `: it is not there, but "inside" is`
+	for range 2 {
+		if _, err := l.Load(); err == nil || errors.Is(err, ErrNotExist) || err.Error() != want {
+			t.Errorf("load: got %v, want %s", err, want)
+		}
+	}
 	if err := l.Remove(); err != nil {
 		t.Fatal(err)
 	}

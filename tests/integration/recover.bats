@@ -265,6 +265,29 @@ plant() {
 	eventually dead "$pid"
 }
 
+@test "recover: a directory without a record that is not empty is nobody's to clean" {
+	create
+	ok
+	rm "$ROOT/$ID/state.json"
+	mkdir "$ROOT/${ID}b"
+	echo precious >"$ROOT/${ID}b/data"
+	for clean in '' --clean --clean; do
+		rt recover $clean
+		fails "2 error(s)"
+		matches "$output" "\"errors\":\[\{\"id\":\"$ID\",[^}]*is not there[^}]*\},\{\"id\":\"${ID}b\",[^}]*data[^}]*\}\]"
+		eq "$(<"$ROOT/${ID}b/data")" precious
+		[ -d "$TREE/$ID/leaf" ]
+	done
+	rm -r "$ROOT/${ID}b"
+	# What has lost its record is where every container is.
+	pid=$(<"$TREE/$ID/leaf/cgroup.procs")
+	rt delete --force "$ID"
+	ok
+	has "$stderr" "is not there"
+	eventually dead "$pid"
+	[ ! -e "$ROOT/$ID" ] && [ ! -e "$TREE/$ID" ]
+}
+
 @test "recover: planted records with the pid of another process touch nobody" {
 	sleep 1000 3>&- &
 	victim=$!
