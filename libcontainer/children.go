@@ -63,7 +63,7 @@ func (c *container) destroyChildren() (err error) {
 }
 
 func (c *container) destroyChild(id string) error {
-	child, err := c.runtime.lock(id)
+	child, err := c.runtime.lockByForce(id)
 	defer child.close()
 	switch {
 	case errors.Is(err, store.ErrIncomplete) && child != nil:

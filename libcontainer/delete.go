@@ -7,8 +7,12 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/mesoc/mesoc/libcontainer/cgroup2"
+	"github.com/mesoc/mesoc/libcontainer/internal/sys"
 	"github.com/mesoc/mesoc/libcontainer/store"
 )
 
@@ -16,7 +20,11 @@ import (
 // that was made for it. With Force it ends what runs, removes what a create
 // left half made, and takes an unknown id for one that is deleted already.
 func (r *Runtime) Delete(_ context.Context, id string, o DeleteOptions) error {
-	c, err := r.lock(id)
+	lock := r.lock
+	if o.Force {
+		lock = r.lockByForce
+	}
+	c, err := lock(id)
 	defer c.close()
 	switch {
 	case c == nil && o.Force && errors.Is(err, store.ErrNotExist):
@@ -51,6 +59,44 @@ func (r *Runtime) Delete(_ context.Context, id string, o DeleteOptions) error {
 		return fmt.Errorf("delete container %s: %w", id, err)
 	}
 	return nil
+}
+
+// forceWait is how long the end of a container waits for another command that
+// has it locked, before it kills what that may wait for.
+const forceWait = time.Second
+
+// lockByForce is lock for those who end the container. Whoever has it locked
+// may be waiting for its processes, a start for a hook in the container or for
+// an init that was paused just then: with their end that command ends too.
+func (r *Runtime) lockByForce(id string) (*container, error) {
+	c, err := r.lockUntil(id, time.Now().Add(forceWait))
+	if !errors.Is(err, store.ErrLocked) {
+		return c, err
+	}
+	record, status, lookErr := r.look(id)
+	// What a create has started ends with the create, and is not all on record.
+	if lookErr == nil && status != Creating {
+		held := &container{runtime: r, record: record}
+		if err := held.killAll(); err != nil {
+			return nil, fmt.Errorf("kill container %s, which another command is changing: %w", id, err)
+		}
+	}
+	return r.lock(id)
+}
+
+// killAll kills what runs of the container, and waits for nothing.
+func (c *container) killAll() error {
+	if fd, err := c.openInit(); err == nil {
+		// init may have been moved to another cgroup; if it has ended it is no matter.
+		_ = sys.PidfdSignal(fd, unix.SIGKILL)
+		sys.Close(fd)
+	}
+	cg, err := c.cgroup()
+	if err != nil || cg == nil {
+		return err
+	}
+	defer cg.Close()
+	return c.killCgroup(cg)
 }
 
 // assume takes a container whose record cannot be read for one that has what

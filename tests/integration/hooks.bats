@@ -366,3 +366,29 @@ box"
 	eq "$("$RIG" get state.json /id)" "$ID"
 	matches "$("$RIG" get state.json /status)" '^(creating|created)$'
 }
+
+@test "a start that waits for its hook, or for a paused init, does not keep delete --force from it" {
+	ours "runc takes no lock"
+	for paused in '' paused; do
+		hook startContainer 'echo there >/there; exec sleep 1000'
+		create
+		ok
+		"$RUNTIME" --root "$ROOT" start "$ID" 2>start.err 3>&- &
+		start=$!
+		undo "kill $start 2>/dev/null || :"
+		eventually [ -s "$BASE/there" ]
+		if [ -n "$paused" ]; then
+			rt pause "$ID"
+			ok
+		fi
+		SECONDS=0
+		rt delete --force "$ID"
+		ok
+		((SECONDS < 15)) || die "delete --force took $SECONDS s"
+		run -1 wait $start
+		has "$(<start.err)" startContainer
+		clean
+		rm "$BASE/there"
+		edit /hooks!
+	done
+}
