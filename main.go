@@ -57,6 +57,9 @@ func (c *call) prepare(environ []string, read configReader) {
 	keep(err)
 	c.journal, err = openJournal(&c.settings, c.stderr)
 	keep(err)
+	if _, given := c.globals.last("criu"); given {
+		c.journal.warn("--criu is ignored: criu is looked for in $PATH")
+	}
 	c.fault, err = fault(environ, faultVariable)
 	if err == nil {
 		c.supervisorFault, err = fault(environ, supervisorFaultVariable)

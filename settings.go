@@ -69,7 +69,7 @@ var settingTable = [...]setting{
 	setCgroupsRoot:   {option: option{name: "cgroups-root", usage: "root cgroup, relative to the cgroup2 mount; created when missing"}, group: groupState, value: "mesos", check: checkCgroupsRoot},
 	setCgroupsLeaf:   {option: option{name: "cgroups-leaf", usage: "name of the cgroup that holds a container's processes"}, group: groupState, value: "leaf", check: checkCgroupsLeaf},
 	setLog:           {option: option{name: "log", meta: "FILE", usage: "file that errors and warnings are appended to"}, group: groupOutput, shown: "stderr"},
-	setLogFormat:     {option: option{name: "log-format", usage: "text or json"}, group: groupOutput, value: "text", words: []string{"text", "json"}},
+	setLogFormat:     {option: option{name: "log-format", usage: "text or json"}, group: groupOutput, value: "text", words: []string{"text", "json", ""}},
 	setDebug:         {option: option{name: "debug", kind: boolean, usage: "tell what is done, step by step"}, group: groupOutput, value: "false"},
 	setRootless:      {option: option{name: "rootless", usage: "true, false or auto; accepted for the sake of runc's callers"}, group: groupEngines, value: "auto", words: []string{"true", "false", "auto", ""}},
 	setSystemdCgroup: {option: option{name: "systemd-cgroup", kind: boolean, usage: "understood, but create and run refuse it: mesoc makes its cgroups itself"}, group: groupEngines, value: "false"},
@@ -78,7 +78,7 @@ var settingTable = [...]setting{
 	setIsolation:     {option: option{name: "isolation", meta: "LIST", usage: "comma list of isolators: cgroups/cpu, cgroups/mem, cgroups/all, which is both"}, group: groupIsolators, check: checkIsolation},
 	setAllowed:       {option: option{name: "allowed-annotations", usage: "comma list of prefixes: the annotations of mesoc that a bundle may have"}, group: groupEngines, value: "io.mesoc.", check: checkPrefixes},
 
-	{option: option{name: "criu", usage: "accepted and ignored"}, group: groupEngines, flagOnly: true},
+	{option: option{name: "criu", usage: "accepted and ignored, with a warning: criu is looked for in $PATH"}, group: groupEngines, flagOnly: true},
 	{option: option{name: "version", alias: "v", kind: boolean, usage: "print what this program is"}, group: groupOutput, value: "false", flagOnly: true},
 
 	{option: option{name: "enforce-container-disk-quota", kind: boolean, usage: "disk/du, disk/xfs: kill or refuse beyond the limit"}, group: groupIsolators, value: "false", needs: "disk/du and disk/xfs"},

@@ -129,6 +129,25 @@ load helpers
 	fails xml
 	rt --log-format text list
 	ok
+	rt --log-format= list # runc takes that for text
+	ok
+}
+
+@test "--criu: accepted and ignored, not in silence" {
+	ours "gone from runc 1.4, unknown to crun"
+	rt --criu /usr/sbin/criu list -q
+	ok
+	eq "$output" ""
+	has "$stderr" "--criu is ignored"
+	rt --criu=/usr/sbin/criu --log log --log-format json list -q
+	ok
+	eq "$output$stderr" ""
+	eq "$("$RIG" get log /level)" warning
+	# An error is the only record.
+	rm log
+	rt --criu=/usr/sbin/criu --log log --log-format json state "$ID"
+	fails "does not exist"
+	eq "$(wc -l <log)" 1 "records"
 }
 
 @test "--rootless: true, false, auto, and nothing else" {
