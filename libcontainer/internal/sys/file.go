@@ -235,7 +235,8 @@ type Dirent struct {
 	Type uint8
 }
 
-// dirBuffer is what one getdents may return: some 700 entries.
+// dirBuffer is what one getdents may return, some 100 entries: a page, for most directories read are small and
+// memory that was not touched before costs more than a few calls.
 const dirBuffer = 4 << 10
 
 // ReadDir returns what the directory fd holds from its current position on,
