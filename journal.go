@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
@@ -72,20 +73,36 @@ func (j *journal) logger() *logrus.Logger {
 // plain says whether the log is read by people: text on stderr.
 func (j *journal) plain() bool { return j.file == nil && !j.json }
 
+// What is shown of an error, in bytes: a name in it may be a hundred times as
+// long as what was wrong with it. The end has the cause, and the output of a hook.
+const (
+	shownHead = 4 << 10
+	shownTail = 12 << 10
+)
+
+// shown is a text with its middle left out if it is too long for those who read it.
+func shown(text string) string {
+	if len(text) <= shownHead+shownTail {
+		return text
+	}
+	return strings.ToValidUTF8(text[:shownHead], "") + "…" + strings.ToValidUTF8(text[len(text)-shownTail:], "")
+}
+
 // fail writes err, as one record to the log and as plain text to stderr.
 func (j *journal) fail(err error, about record) {
+	text := shown(err.Error())
 	if !j.plain() {
 		fields := logrus.Fields{"code": about.code}
 		if about.command != "" {
 			fields["command"] = about.command
 		}
 		if about.id != "" {
-			fields["id"] = about.id
+			fields["id"] = shown(about.id)
 		}
-		j.logger().WithFields(fields).Error(err.Error())
+		j.logger().WithFields(fields).Error(text)
 	}
 	if j.file != nil || !j.json {
-		fmt.Fprintln(j.stderr, err)
+		fmt.Fprintln(j.stderr, text)
 	}
 }
 

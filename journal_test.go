@@ -11,6 +11,20 @@ import (
 	"time"
 )
 
+// Engines read the first kilobytes of an error, and its cause stands at its end.
+func TestLongErrors(t *testing.T) {
+	name := strings.Repeat("ü", 50_000)
+	r := run1(t, nil, "--root", t.TempDir(), "create", "--bundle", "/"+name, "ID")
+	if r.code != 1 || len(r.stderr) > 17<<10 || !strings.HasPrefix(r.stderr, "create container ID: ") ||
+		!strings.Contains(r.stderr, "ü…ü") || !strings.HasSuffix(r.stderr, "file name too long\n") {
+		t.Errorf("exit %d, %d bytes: %.60s … %s", r.code, len(r.stderr), r.stderr, r.stderr[max(0, len(r.stderr)-60):])
+	}
+	text := strings.Repeat("x", shownHead+shownTail)
+	if shown(text) != text || len(shown(text+"x")) != len(text)+len("…") {
+		t.Error("a text is cut that need not be, or one is not")
+	}
+}
+
 // One record in the log, and the plain text on stderr.
 func TestErrorChannel(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "root")
