@@ -59,6 +59,9 @@ func updateLimits(c *call) error {
 	name := c.flags.text("resources")
 	if name != "" {
 		resources, err = bundle.OpenResources(name, os.Stdin)
+		if name == "-" {
+			name = "the resources on stdin"
+		}
 	} else {
 		name = "the flags"
 		resources, err = c.flags.resources()

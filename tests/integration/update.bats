@@ -161,7 +161,7 @@ resources() {
 		'|found the end of the file' 'null|expected an object' '{"cpu":{"realtimeRuntime":5}}|no equivalent on cgroup2' \
 		'{} {}|expected' '{"memory":{"limit":-2,"reservation":-3}}|and 1 more problem'; do
 		resources "${pair%|*}"
-		fails "update container $ID: " "${pair#*|}"
+		fails "update container $ID: " "the resources on stdin" "${pair#*|}"
 	done
 	rt update --resources "$T/none" "$ID"
 	fails "$T/none" "no such file"
