@@ -14,8 +14,10 @@ var checkpointCommand = command{
 	description: `Saves the processes of a running container to files, from which "mesoc restore"
 brings them back. The container ends with that, and is deleted, unless
 --leave-running or --pre-dump is given; if it cannot be saved it goes on. Its
-root filesystem is not saved. The program criu does it, and has to be installed;
-options of its own it reads from /etc/criu/mesoc.conf, or /etc/criu/runc.conf.`,
+root filesystem is not saved, and what is in its network namespace only if that
+has no interface beside lo: whoever gave it one has to again, as --empty-ns says.
+The program criu does it, and has to be installed; options of its own it reads
+from /etc/criu/mesoc.conf, or /etc/criu/runc.conf.`,
 	options: [][]option{imageOptions, checkpointOptions},
 	minArgs: 1, maxArgs: 1, takesID: true,
 	missing: libcontainer.CriuMissing,

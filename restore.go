@@ -12,7 +12,8 @@ var restoreCommand = command{
 	arguments: "ID",
 	description: `Makes a container from a bundle and the files of "mesoc checkpoint", and lets its
 processes go on where they were. The id and the bundle may be others than they
-were; the root filesystem has to have the files that the processes have open.
+were; the root filesystem has to have the files that the processes have open,
+and gets the mount points that it lacks.
 Namespaces that the container joins, the sources of its bind mounts and its
 standard files are those of the new bundle and the caller. Hooks prestart and
 createRuntime run when its namespaces are there, poststart when it runs. Without

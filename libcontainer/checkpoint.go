@@ -9,6 +9,8 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -24,7 +26,9 @@ import (
 type ImageOptions struct {
 	Images string // directory of the images
 	Work   string // directory of criu's log; empty for that of the images
-	// EmptyNetwork leaves what is in the network namespace to hooks.
+	// EmptyNetwork leaves what is in the network namespace to hooks. That is also
+	// done where there is an interface, which has its other end outside: criu could
+	// not bring it back, and whoever gave it to the container will again.
 	EmptyNetwork bool
 
 	TCPEstablished, ExternalSockets, ShellJob, FileLocks, LinkRemap, AutoDedup bool
@@ -43,7 +47,7 @@ type CheckpointOptions struct {
 
 // descriptorsName is the file beside the images that says what the container
 // has as standard input, output and errors. It has the name and the form that
-// runc gives it.
+// runc gives it; behind these three are those of hostNulls.
 const descriptorsName = "descriptors.json"
 
 // CriuMissing says why containers cannot be checkpointed on this host; nil if
@@ -105,6 +109,11 @@ func (c *container) checkpoint(program string, o *CheckpointOptions, status Stat
 	defer work.close()
 	if err := work.checkParent(o.Parent); err != nil {
 		return err
+	}
+	if !o.EmptyNetwork && p.IsNew(unix.CLONE_NEWNET) {
+		if o.EmptyNetwork, err = hasInterfaces(c.record.Pid); err != nil {
+			return err
+		}
 	}
 	job := work.job(criu.Dump, program, "dump.log", &o.ImageOptions)
 	job.Parent, job.Pid, job.Cgroup = o.Parent, c.record.Pid, -1
@@ -259,8 +268,20 @@ func (c *container) saveForeign(p *plan.Plan, job *criu.Job, images int) error {
 	if err != nil {
 		return err
 	}
-	job.External = append(job.External, foreign...)
-	return writeDescriptors(images, names)
+	pids, err := c.runtime.Processes(c.record.ID)
+	if err != nil {
+		return err
+	}
+	nulls, err := hostNulls(pids, table)
+	if err != nil {
+		return err
+	}
+	for _, name := range append(foreign, nulls...) {
+		if !slices.Contains(job.External, name) {
+			job.External = append(job.External, name)
+		}
+	}
+	return writeDescriptors(images, append(names, nulls...))
 }
 
 func writeDescriptors(images int, names []string) error {
@@ -310,6 +331,20 @@ func openImages(o *ImageOptions, make bool) (d *imageDirs, err error) {
 		return nil, fmt.Errorf("open the directory of criu's log: %w", err)
 	}
 	return d, nil
+}
+
+// haveNetwork says whether the images have what was in a network namespace.
+func (d *imageDirs) haveNetwork() (bool, error) {
+	list, err := os.ReadDir(d.path)
+	if err != nil {
+		return false, fmt.Errorf("read the directory of the images: %w", err)
+	}
+	for _, file := range list {
+		if strings.HasPrefix(file.Name(), networkPrefix) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 func openDirectory(name string, make bool) (int, error) {

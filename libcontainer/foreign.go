@@ -161,6 +161,24 @@ func namespaceID(pid int, n *plan.Namespace) (uint64, error) {
 	return st.Ino, nil
 }
 
+// networkPrefix is how criu names the image of what is in a network namespace.
+const networkPrefix = "netns-"
+
+// hasInterfaces says whether the network namespace of a process has one beside
+// its loopback (proc_pid_net(5): two lines of heading, and a name and a colon each).
+func hasInterfaces(pid int) (bool, error) {
+	text, err := sys.ReadAll(sys.CWD, fmt.Sprintf("/proc/%d/net/dev", pid))
+	if err != nil {
+		return false, err
+	}
+	for line := range strings.Lines(text) {
+		if name, _, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) != loopback {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // standardFiles are the names of a process's first three descriptors, and in
 // foreign those that criu has to be told of: files that lie in none of the
 // container's mounts. Pipes it finds by itself.
@@ -199,8 +217,62 @@ func standardFiles(pid int, table []sys.MountPoint) (names, foreign []string, er
 	return names, foreign, nil
 }
 
+// hostNulls are the names of the host's null device, where processes have it
+// open, in the form of standardFiles: a program may have put what it got as a
+// standard file elsewhere.
+func hostNulls(pids []int, table []sys.MountPoint) ([]string, error) {
+	var list []string
+	for _, pid := range pids {
+		fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+		if errors.Is(err, unix.ENOENT) {
+			continue // it has ended
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, entry := range fds {
+			name, err := nullName(pid, entry.Name(), table)
+			if err != nil && !errors.Is(err, unix.ENOENT) {
+				return nil, err
+			}
+			if err == nil && name != "" && !slices.Contains(list, name) {
+				list = append(list, name)
+			}
+		}
+	}
+	return list, nil
+}
+
+// nullName is the name of a descriptor that is the host's null device; empty
+// for any other.
+func nullName(pid int, entry string, table []sys.MountPoint) (string, error) {
+	at := fmt.Sprintf("/proc/%d/fd/%s", pid, entry)
+	if link, err := os.Readlink(at); err != nil || !strings.HasSuffix(link, "/null") {
+		return "", err
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(at, &st); err != nil {
+		return "", err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFCHR || st.Rdev != unix.Mkdev(memoryMajor, nullMinor) {
+		return "", nil
+	}
+	fd, err := strconv.Atoi(entry)
+	if err != nil {
+		return "", err
+	}
+	mount, err := mountOf(pid, fd)
+	if err != nil || hasMount(table, mount) {
+		return "", err
+	}
+	return fmt.Sprintf("file[%x:%x]", mount, st.Ino), nil
+}
+
 // memoryMajor is the major number of /dev/null and its like.
 const memoryMajor = 1
+
+// nullMinor is the minor number of /dev/null.
+const nullMinor = 3
 
 // mountOf is the id of the mount that a descriptor was opened in (proc_pid_fdinfo(5)).
 func mountOf(pid, fd int) (int, error) {
@@ -244,13 +316,18 @@ func inherited(images int) ([]criu.Inherited, error) {
 }
 
 // inheritedFor chooses them by the names. What several have in common can only
-// have one in its place.
+// have one in its place. Behind the three are those of hostNulls: the null device
+// again, whatever ours are.
 func inheritedFor(names []string) []criu.Inherited {
+	nulls := names[min(len(names), 3):]
 	var list []criu.Inherited
 	for fd, name := range names[:min(len(names), 3)] {
 		kind, _, _ := strings.Cut(name, "[")
 		if kind != "file" && kind != "tty" && !strings.HasPrefix(name, "pipe:") {
 			continue // the container's own
+		}
+		if slices.Contains(nulls, name) {
+			continue
 		}
 		if first := slices.Index(names, name); first < fd {
 			// Read and written, by descriptors that were opened apart: the null device.
@@ -260,6 +337,11 @@ func inheritedFor(names []string) []criu.Inherited {
 			continue
 		}
 		list = append(list, criu.Inherited{Key: name, FD: fd})
+	}
+	for _, name := range nulls {
+		if strings.HasPrefix(name, "file[") {
+			list = append(list, criu.Inherited{Key: name, FD: criu.Null})
+		}
 	}
 	return list
 }

@@ -21,6 +21,8 @@ func TestInheritedFor(t *testing.T) {
 		{"a file for both outputs", []string{"", "file[5:4]", "file[5:4]"}, []criu.Inherited{{Key: "file[5:4]", FD: 1}}},
 		{"a terminal of the caller", []string{"tty[8800:17]", "tty[8800:17]", "tty[8800:17]"}, []criu.Inherited{{Key: "tty[8800:17]", FD: 0}}},
 		{"more than there should be", []string{"", "", "", "pipe:[9]"}, nil},
+		{"the null device elsewhere", []string{"/fifo", "pipe:[2]", "pipe:[2]", "file[5:3]"}, []criu.Inherited{{Key: "pipe:[2]", FD: 1}, {Key: "file[5:3]", FD: criu.Null}}},
+		{"the null device, in all", []string{"file[5:3]", "pipe:[2]", "file[5:3]", "file[5:3]"}, []criu.Inherited{{Key: "pipe:[2]", FD: 1}, {Key: "file[5:3]", FD: criu.Null}}},
 		{"none", nil, nil},
 	} {
 		if got := inheritedFor(c.names); !slices.Equal(got, c.want) {

@@ -105,6 +105,29 @@ func openNetlinkOf(pidfd int) (*netlink.Conn, error) {
 	return conn, err
 }
 
+// loopbackUp brings the loopback interface of a process's network namespace up.
+func loopbackUp(pid int) error {
+	fail := func(err error) error { return fmt.Errorf("bring the interface %s up: %w", loopback, err) }
+	pidfd, err := sys.PidfdOpen(pid)
+	if err != nil {
+		return fail(err)
+	}
+	defer sys.Close(pidfd)
+	conn, err := openNetlinkOf(pidfd)
+	if err != nil {
+		return fail(err)
+	}
+	defer conn.Close()
+	index, err := conn.Index(loopback)
+	if err == nil {
+		err = conn.Up(index)
+	}
+	if err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
 // readNetDevices finds the interfaces, what they are going to be called, and
 // their addresses, which do not survive the move.
 func (c *creation) readNetDevices(host, inside *netlink.Conn) ([]netDevice, error) {

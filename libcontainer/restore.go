@@ -119,8 +119,18 @@ func (c *creation) restore(ctx context.Context, images *imageDirs, program strin
 	if err := c.makeCgroups(); err != nil {
 		return err
 	}
+	if !o.EmptyNetwork && c.plan.IsNew(unix.CLONE_NEWNET) {
+		saved, err := images.haveNetwork()
+		if err != nil {
+			return err
+		}
+		o.EmptyNetwork = !saved
+	}
 	job := images.job(criu.Restore, program, "restore.log", &o.ImageOptions)
 	job.Root = c.path(restoreRootName)
+	if err := c.inMountsOfOwn(job.Root, c.makeMountPoints); err != nil {
+		return err
+	}
 	job.Cgroup, job.CgroupNamespace = c.pair.Leaf.FD(), c.plan.IsNew(unix.CLONE_NEWCGROUP)
 	job.TCPClose, job.LSMProfile, job.LSMMountContext = o.TCPClose, o.LSMProfile, o.LSMMountContext
 	if err := c.replaceForeign(job, images.images); err != nil {
@@ -128,7 +138,7 @@ func (c *creation) restore(ctx context.Context, images *imageDirs, program strin
 	}
 	if err := c.inMountsOfOwn(job.Root, func() error {
 		stage.RestoreTimerSlack()
-		return job.Run(func(n criu.Notice) error { return c.followCriu(ctx, n) })
+		return job.Run(func(n criu.Notice) error { return c.followCriu(ctx, n, o.EmptyNetwork) })
 	}); err != nil {
 		return err
 	}
@@ -216,12 +226,18 @@ func (c *creation) inMountsOfOwn(root string, f func() error) error {
 	return <-done
 }
 
-// followCriu does what is due at the points that criu comes to.
-func (c *creation) followCriu(ctx context.Context, n criu.Notice) error {
+// followCriu does what is due at the points that criu comes to. In a network
+// namespace that is left empty the loopback interface is down.
+func (c *creation) followCriu(ctx context.Context, n criu.Notice, emptyNetwork bool) error {
 	c.runtime.trace("criu: %s", n.Script)
 	switch n.Script {
 	case "setup-namespaces":
 		// They are there, and empty: hooks configure the network now.
+		if emptyNetwork && c.plan.IsNew(unix.CLONE_NEWNET) {
+			if err := loopbackUp(n.Pid); err != nil {
+				return err
+			}
+		}
 		return c.runtimeHooks(n.Pid)
 	case "orphan-pts-master":
 		return c.sendTerminal(n.FD)

@@ -21,9 +21,10 @@ setup_file() {
 	done
 }
 
-# counter [EDIT…]: the container counts in a variable, and says how far it is.
+# counter [EDIT…]: the container counts in a variable, and says how far it is. It starts no program meanwhile:
+# criu cannot stop one that waits for its vfork.
 counter() {
-	script 'i=0; trap "exit 7" TERM; while :; do i=$((i+1)); echo $i >/dev/shm/count; echo $i; sleep 0.05; done' \
+	script 'i=0; trap "exit 7" TERM; mkfifo /nap; exec 3<>/nap; while :; do i=$((i+1)); echo $i >/dev/shm/count; echo $i; read -t 0.05 n <&3; done' \
 		/process/noNewPrivileges=false "$@" # which Debian 12's criu forgets
 }
 
@@ -141,6 +142,8 @@ mounts_of() { awk '{print $5, $6}' "/proc/$1/mountinfo" | sort; }
 	fails "does not exist"
 	clean
 	last=$(tail -n 1 said)
+	# As in a new root, which has no mount points yet.
+	rm -r "$BASE/real/volume" "$BASE/below" "$BASE/scratch"
 
 	first=$ID
 	ID=${ID}b
@@ -185,7 +188,7 @@ mounts_of() { awk '{print $5, $6}' "/proc/$1/mountinfo" | sort; }
 	need criu
 	ours "texts"
 	# A deleted file that is open is saved as part of the images, up to a size.
-	script 'exec 3<>/big; head -c 2000000 /dev/zero >&3; rm /big; touch /ready; while :; do sleep 0.1; done'
+	script 'exec 3<>/big; head -c 2000000 /dev/zero >&3; rm /big; touch /ready; while :; do sleep 1; done'
 	start_quiet
 	eventually test -e "$BASE/ready"
 	checkpoint
@@ -314,4 +317,27 @@ mounts_of() { awk '{print $5, $6}' "/proc/$1/mountinfo" | sort; }
 	else
 		grep -q $'^NoNewPrivs:\t1' "/proc/$(state /pid)/status"
 	fi
+}
+
+@test "checkpoint and restore: interfaces are the hooks' to make again, standard files may be elsewhere" {
+	need criu
+	ours "texts"
+	edit "/hooks/createRuntime=[{\"path\":\"/bin/sh\",\"args\":[\"sh\",\"-c\",\"pid=\$(sed 's/.*\\\"pid\\\": *//; s/[^0-9].*//'); PATH=\$PATH:/sbin:/usr/sbin ip link add v\$pid type veth peer name eth0 netns \$pid\"]}]"
+	script 'exec 9<&0 </etc/passwd; trap "exit 7" TERM; : >/ready; while :; do sleep 1; done' /process/noNewPrivileges=false
+	start_quiet
+	eventually test -e "$BASE/ready"
+	links() {
+		inside cat /proc/self/net/dev
+		has "$output" " eth0:"
+		inside busybox ip link show lo
+		matches "$output" '[<,]UP[,>]'
+		inside sh -c 'readlink /proc/1/fd/0; readlink /proc/1/fd/9'
+		matches "$output" $'^/etc/passwd\n(/dev)?/null$'
+	}
+	links
+	checkpoint
+	ok
+	restore --detach
+	ok
+	links
 }
