@@ -103,8 +103,8 @@ test-engines: build ## dockerd, podman, containerd and its CRI plugin with runc 
 	@tests/setup/install engines
 	tests/engines/all $(ENGINES)
 
-docs/engines.md: FORCE ## its table, from what test-engines has written
-	tests/engines/table results/engines.tsv $@ >$@.new
+docs/engines.md: FORCE ## its tables, brought up to date with what test-engines has written
+	tests/engines/table $(wildcard results/engines.tsv) tests/engines/*.bats $@ $@ >$@.new
 	mv $@.new $@
 
 # An emulated machine is too slow to compile: everything that runs there is built here.

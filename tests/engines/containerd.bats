@@ -304,6 +304,31 @@ configured() {
 	has "$stderr" "exit code 5"
 }
 
+@test "checkpoint and restore: it counts on, in a new root" {
+	need checkpoints
+	live c1 -- sh -c "$COUNTER"
+	eventually counts task exec --exec-id e1 c1
+	e task exec --exec-id e2 c1 sh -c 'echo kept >/kept'
+	ok
+	e container checkpoint --image --rw --task c1 saved:1
+	ok
+	eventually counts task exec --exec-id e3 c1
+	e task rm --force c1
+	ok
+	e container rm c1
+	ok
+	LAST=
+	e container restore --rw --live c1 saved:1
+	ok
+	eventually counts task exec --exec-id e4 c1
+	e task exec --exec-id e5 c1 cat /kept
+	eq "$output" kept
+	e task checkpoint --exit --image-path "$T/images" c1
+	ok
+	eventually task_is STOPPED c1
+	test -s images/inventory.img
+}
+
 @test "a runtime that is not there" {
 	RUN=(run --runc-binary /not/there "${RUN[@]:3}")
 	box -- true

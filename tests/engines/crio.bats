@@ -45,7 +45,7 @@ EDITS=()
 rt() {
 	status=0
 	N=$((N + 1))
-	env -i PATH=/usr/bin:/bin "$RUNTIME" --root "$HOME_OF/state" "$@" >"$T/stdout.$N" 2>"$T/stderr.$N" </dev/null 3>&- 4>&- || status=$?
+	env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "$RUNTIME" --root "$HOME_OF/state" "$@" >"$T/stdout.$N" 2>"$T/stderr.$N" </dev/null 3>&- 4>&- || status=$?
 	slurp output "$T/stdout.$N"
 	slurp stderr "$T/stderr.$N"
 }
@@ -172,6 +172,25 @@ need_features() { is_mesoc || "$RUNTIME" features >/dev/null 2>&1 || skip "runc 
 	ok
 	not pgrep -f 'sleep 4[3]25'
 	[ ! -e "/sys/fs/cgroup$PARENT/crio-m1" ]
+}
+
+@test "checkpoint, and restore through conmon: it counts on" {
+	need checkpoints
+	conmon_create c2 -- /bin/sh -c "$COUNTER"
+	rt start c2
+	ok
+	eventually counts exec c2
+	rt checkpoint --image-path "$T/images" --work-path "$T/c2" c2
+	ok
+	exited c2 137
+	conmon_create c3 --restore "$T/images" -- /bin/true
+	matches "$ANSWER" "\"(data|pid)\": *$PID"
+	eventually counts exec c3
+	rt kill c3 TERM
+	ok
+	exited c3 5
+	rt delete --force c3
+	ok
 }
 
 @test "limits: update by document" {

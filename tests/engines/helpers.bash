@@ -121,6 +121,36 @@ code() { eq "$status" "$1" "exit status of the client (said: $stderr)"; }
 # installed FILE: what contrib/FILE would be on a machine where the program is elsewhere.
 installed() { sed "s,/usr/local/bin/mesoc,$RUNTIME," "$REPO/contrib/$1"; }
 
+# COUNTER is a program that cannot be begun anew without being noticed: it writes a word that it has from
+# its beginning, and how far it is. It starts no program while it counts: criu cannot stop one that waits for
+# its vfork.
+COUNTER='trap "exit 5" TERM; read word </proc/sys/kernel/random/uuid; i=0; mkfifo /dev/shm/nap; exec 3<>/dev/shm/nap
+	while :; do i=$((i+1)); echo $word $i >/dev/shm/count; read -t 0.1 nothing <&3; done'
+
+# counts ARG…: the container in which these words of the client's run a command has a COUNTER that is the same
+# as the last time, and further.
+counts() {
+	local word number
+	read -r word number < <(client "$@" cat /dev/shm/count 2>/dev/null </dev/null 3>&- 4>&-) || return 1
+	[ "$word" = "${WORD:-$word}" ] && [ "$number" -gt "${LAST:-0}" ] || return 1
+	WORD=$word LAST=$number
+}
+
+# probe_checkpoints: criu can do here what it is for. An older one may wait for ever: it takes for granted that
+# the processor's breakpoints work, and in some virtual machines they do not.
+probe_checkpoints() {
+	local pid
+	# Without what the run has open: it is from other mounts.
+	setsid bash -c 'for fd in {3..255}; do exec {fd}>&-; done; exec sleep 1000' </dev/null >/dev/null 2>&1 &
+	pid=$!
+	eventually grep -q ^sleep /proc/$pid/comm
+	mkdir "$T/probe"
+	timeout -s KILL 20 criu dump -t $pid -D "$T/probe" 3>&- 4>&- || {
+		kill -KILL $pid
+		return 1
+	}
+}
+
 # docker
 
 start_docker() {
@@ -296,6 +326,9 @@ containerd)
 	;;
 cri)
 	CLIENT=("$REPO/.cache/tests/cri" "$HOME_OF/socket")
+	;;
+crio)
+	CLIENT=("$RUNTIME" --root "$HOME_OF/state")
 	;;
 esac
 

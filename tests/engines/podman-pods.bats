@@ -73,7 +73,6 @@ pod() {
 }
 
 @test "a pod from Kubernetes' words" {
-	[ "$ENGINES_SUITE" != bookworm ] || skip "podman 4 forbids all devices in the cgroup of such a pod"
 	cat >pod.yaml <<-END
 		apiVersion: v1
 		kind: Pod
@@ -133,6 +132,38 @@ pod() {
 	ok
 	eq "$output" /
 	eq "$(<root/kept)" kept
+}
+
+@test "checkpoint and restore: it counts on, here and in a new root" {
+	need checkpoints
+	live c1 -- sh -c "$COUNTER"
+	eventually counts exec c1
+	e exec c1 sh -c 'echo kept >/kept'
+	e container checkpoint --leave-running c1
+	ok
+	eventually counts exec c1
+	e container checkpoint c1
+	ok
+	shows c1 '{{.State.Status}}' exited
+	e container restore c1
+	ok
+	eventually counts exec c1
+	e container checkpoint --export "$T/c1.tar.gz" c1
+	ok
+	e rm c1
+	ok
+	e container restore --import "$T/c1.tar.gz"
+	ok
+	eventually counts exec c1
+	e exec c1 cat /kept
+	eq "$output" kept
+	LAST=
+	e container restore --import "$T/c1.tar.gz" --name c2
+	ok
+	eventually counts exec c2
+	e stop c1
+	ok
+	shows c1 '{{.State.ExitCode}}' 5
 }
 
 @test "a runtime that is not there" {
