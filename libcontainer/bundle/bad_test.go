@@ -209,7 +209,8 @@ var badLinux = []badCase{
 	one("relative device", "/linux/devices", `[{"path":"dev/x","type":"p"}]`, `/linux/devices/0/path: "dev/x": must be an absolute path`),
 	one("NUL in a device", "/linux/devices", `[{"path":"/dev/\u0000","type":"p"}]`, `/linux/devices/0/path: "/dev/\x00": must not contain a NUL byte`),
 	one("device without type", "/linux/devices", `[{"path":"/dev/x"}]`, `/linux/devices/0/type: is required`),
-	one("device of all types", "/linux/devices", `[{"path":"/dev/x","type":"a"}]`, `/linux/devices/0/type: "a": must be one of b, c, p, u`),
+	one("device without numbers", "/linux/devices", `[{"path":"/dev/x","type":"c"}]`, `/linux/devices/0/major: is required, and minor: no device has both 0`),
+	one("device of all types", "/linux/devices", `[{"path":"/dev/x","type":"a","major":1}]`, `/linux/devices/0/type: "a": must be one of b, c, p, u`),
 	one("device with a negative number", "/linux/devices", `[{"path":"/dev/x","type":"c","major":-1,"minor":0}]`, `/linux/devices/0/major: -1: must be from 0 to 4095`),
 	one("device with a great number", "/linux/devices", `[{"path":"/dev/x","type":"b","major":1,"minor":1048576}]`, `/linux/devices/0/minor: 1048576: must be from 0 to 1048575`),
 	{"device of nobody", []string{"/linux/devices", `[{"path":"/dev/x","type":"p","uid":4294967295,"gid":4294967295}]`}, []string{

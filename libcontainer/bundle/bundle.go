@@ -64,6 +64,9 @@ func Load(dir string, known Known) (*Bundle, error) {
 	}
 	c := checker{}
 	c.spec(spec)
+	if p := spec.Process; p != nil {
+		c.missingLimits(p.Rlimits, func() *node { return treeOf(raw) }, "process")
+	}
 	c.host(b)
 	if len(c.problems) > 0 {
 		return nil, &ValidationError{Path: path, Problems: c.problems}

@@ -48,6 +48,9 @@ func Inspect(dir string) (*Inspection, error) {
 	}
 	c := checker{}
 	c.spec(i.Spec)
+	if p := i.Spec.Process; p != nil {
+		c.missingLimits(p.Rlimits, func() *node { return i.tree }, "process")
+	}
 	c.host(b)
 	i.Warnings = append(c.warnings, i.Warnings...)
 	i.Add(c.problems...)
@@ -112,11 +115,13 @@ var pointerNames = strings.NewReplacer("~1", "/", "~0", "~")
 
 // valueAt shows what a JSON pointer points to; nothing if there is nothing.
 func (i *Inspection) valueAt(pointer string) string {
-	n := i.tree
-	for part := range strings.SplitSeq(strings.Trim(pointer, "/"), "/") {
-		if n = n.member(pointerNames.Replace(part)); n == nil {
-			return ""
-		}
+	parts := strings.Split(strings.Trim(pointer, "/"), "/")
+	for p := range parts {
+		parts[p] = pointerNames.Replace(parts[p])
+	}
+	n := i.tree.find(parts...)
+	if n == nil {
+		return ""
 	}
 	var b bytes.Buffer
 	if err := json.Compact(&b, i.raw[n.start:n.end]); err != nil {
@@ -126,6 +131,17 @@ func (i *Inspection) valueAt(pointer string) string {
 		return strings.ToValidUTF8(b.String()[:maxShown], "") + "…"
 	}
 	return b.String()
+}
+
+// find is the value that a path of names and indices leads to, nil if there is none.
+func (n *node) find(path ...string) *node {
+	for _, name := range path {
+		if n == nil {
+			return nil
+		}
+		n = n.member(name)
+	}
+	return n
 }
 
 // member is the one of that name or index, nil if there is none. Of two that

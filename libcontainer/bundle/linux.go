@@ -252,6 +252,9 @@ func (c *checker) device(i int, d *specs.LinuxDevice) {
 	if d.Type == "p" {
 		return
 	}
+	if d.Type != "" && d.Major == 0 && d.Minor == 0 {
+		c.bad(at("/linux/devices", i, "major"), nil, "is required, and minor: no device has both 0")
+	}
 	if d.Major < 0 || d.Major > maxMajor {
 		c.bad(at("/linux/devices", i, "major"), d.Major, "must be from 0 to 4095")
 	}

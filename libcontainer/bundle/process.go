@@ -1,6 +1,8 @@
 package bundle
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -128,6 +130,24 @@ func (c *checker) rlimits(limits []specs.POSIXRlimit) {
 		}
 		if l.Soft > l.Hard {
 			c.bad(at("/process/rlimits", i, "soft"), l.Soft, "must not be above the hard limit")
+		}
+	}
+}
+
+// missingLimits notes rlimits without one of their values, which the decoder
+// gives a 0: to be open to no file is a limit, too. For that the text is read
+// again, by root, but only if there is a 0; the path leads to the process there.
+func (c *checker) missingLimits(limits []specs.POSIXRlimit, root func() *node, path ...string) {
+	if !slices.ContainsFunc(limits, func(l specs.POSIXRlimit) bool { return l.Soft == 0 || l.Hard == 0 }) {
+		return
+	}
+	list := root().find(append(path, "rlimits")...)
+	for i := range limits {
+		limit := list.find(strconv.Itoa(i))
+		for _, name := range [...]string{"soft", "hard"} {
+			if value := limit.find(name); limit != nil && (value == nil || value.kind == nodeNull) {
+				c.bad(at("/process/rlimits", i, name), nil, ruleRequired)
+			}
 		}
 	}
 }

@@ -24,7 +24,7 @@ func LoadProcess(path string) (process *specs.Process, warnings []Problem, err e
 	if process, err = parseProcess(path, raw); err != nil {
 		return nil, nil, err
 	}
-	problems, warnings := validateProcess(process)
+	problems, warnings := validateProcess(process, raw)
 	if len(problems) > 0 {
 		return nil, nil, &ValidationError{Path: path, Problems: problems}
 	}
@@ -35,10 +35,11 @@ func LoadProcess(path string) (process *specs.Process, warnings []Problem, err e
 // of its own.
 const processPointer = "/process"
 
-// validateProcess is Validate for a process alone.
-func validateProcess(p *specs.Process) (problems, warnings []Problem) {
+// validateProcess is Validate for a process alone, whose text is raw.
+func validateProcess(p *specs.Process, raw []byte) (problems, warnings []Problem) {
 	c := checker{}
 	c.process(p, nil, &namespaceSet{})
+	c.missingLimits(p.Rlimits, func() *node { return treeOf(raw) })
 	c.unsupported(&specs.Spec{Process: p})
 	for i := range c.problems {
 		c.problems[i].Pointer = strings.TrimPrefix(c.problems[i].Pointer, processPointer)

@@ -39,9 +39,10 @@ func TestLoadProcess(t *testing.T) {
 func TestBadProcessFiles(t *testing.T) {
 	for text, want := range map[string][]string{
 		`{}`: {"/cwd", "/args"},
-		`{"args":["a"],"cwd":"/","user":{"uid":4294967295}}`:                        {"/user/uid"},
-		`{"args":["a"],"cwd":"rel","rlimits":[{"type":"X"}],"user":{"umask":4096}}`: {"/cwd", "/user/umask", "/rlimits/0/type"},
-		`{"args":["a"],"cwd":"/","env":["A","=B"],"commandLine":"c"}`:               {"/env/0", "/env/1", "/commandLine"},
+		`{"args":["a"],"cwd":"/","rlimits":[{"type":"RLIMIT_CORE","soft":0,"hard":0},{"type":"RLIMIT_AS"}]}`: {"/rlimits/1/soft", "/rlimits/1/hard"},
+		`{"args":["a"],"cwd":"/","user":{"uid":4294967295}}`:                                                 {"/user/uid"},
+		`{"args":["a"],"cwd":"rel","rlimits":[{"type":"X","soft":1,"hard":1}],"user":{"umask":4096}}`:        {"/cwd", "/user/umask", "/rlimits/0/type"},
+		`{"args":["a"],"cwd":"/","env":["A","=B"],"commandLine":"c"}`:                                        {"/env/0", "/env/1", "/commandLine"},
 		`{"args":"a","cwd":1}`: {"/args", "/cwd"},
 		`[]`:                   {"/"},
 		`null`:                 {"/"},
@@ -93,6 +94,6 @@ func FuzzProcess(f *testing.F) {
 		if json.Unmarshal(raw, want) == nil && !alike(p, want) {
 			t.Fatalf("decoded as %+v, and by encoding/json as %+v", p, want)
 		}
-		validateProcess(p)
+		validateProcess(p, raw)
 	})
 }

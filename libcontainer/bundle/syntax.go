@@ -94,6 +94,13 @@ func parseJSON(raw []byte) (tree *node, offset int, problem string) {
 	return tree, 0, ""
 }
 
+// treeOf is the tree of a text that the decoder has accepted; nil for one that
+// is not quite JSON.
+func treeOf(raw []byte) *node {
+	tree, _, _ := parseJSON(raw)
+	return tree
+}
+
 // skip goes past white space and returns the position.
 func (p *parser) skip() int {
 	for p.pos < len(p.raw) && strings.IndexByte(" \t\r\n", p.raw[p.pos]) >= 0 {

@@ -149,6 +149,8 @@ rows() { # at least as many as the test says
 	bad "/process/user/additionalGids/0: 4294967295: must be less" '/process/user/additionalGids=[4294967295]'
 	bad '/process/rlimits/0/type: "RLIMIT_FOO": unknown resource limit' '/process/rlimits=[{"type":"RLIMIT_FOO","soft":1,"hard":1}]'
 	bad '/process/rlimits/1/type: "RLIMIT_CPU": is there twice' '/process/rlimits=[{"type":"RLIMIT_CPU","soft":1,"hard":1},{"type":"RLIMIT_CPU","soft":1,"hard":1}]'
+	bad "/process/rlimits/0/soft: is required" '/process/rlimits=[{"type":"RLIMIT_NOFILE","hard":64}]'
+	bad "/process/rlimits/0/hard: is required" '/process/rlimits=[{"type":"RLIMIT_NOFILE","soft":0,"hard":null}]'
 	bad "/process/rlimits/0/soft" '/process/rlimits=[{"type":"RLIMIT_CPU","soft":2,"hard":1}]'
 	bad "/process/oomScoreAdj: 1001: must be from -1000 to 1000" /process/oomScoreAdj=1001
 	bad "/hostname: " /linux/namespaces/@uts!
@@ -156,7 +158,7 @@ rows() { # at least as many as the test says
 	bad "/hostname: " "/hostname:=$(printf '%065d' 0)"
 	bad "/process/user/uid" '/linux/namespaces+={"type":"user"}' '/linux/uidMappings=[{"containerID":0,"hostID":1000,"size":10}]' \
 		'/linux/gidMappings=[{"containerID":0,"hostID":1000,"size":10}]' /process/user/uid=10
-	rows 22
+	rows 24
 }
 
 mount='/mounts+='
