@@ -41,9 +41,8 @@ in k, m, g or t; -1 is no limit.`,
 		{name: "blkio-weight", meta: "N", usage: "weight of input and output, from 10 to 1000"},
 		{name: "kernel-memory", meta: "SIZE", usage: "of cgroup v1: ignored, with a warning"},
 		{name: "kernel-memory-tcp", meta: "SIZE", usage: "of cgroup v1: ignored, with a warning"},
-
-		{name: "l3-cache-schema", unbuilt: true},
-		{name: "mem-bw-schema", unbuilt: true},
+		{name: "l3-cache-schema", meta: "LINES", usage: "share of the cache, as L3:0=7f0;1=1f, of the container's class of service (linux.intelRdt) with all that is in it; counts with --resources too"},
+		{name: "mem-bw-schema", meta: "LINE", usage: "share of memory bandwidth, as MB:0=20;1=70, for the same class; counts with --resources too"},
 		{name: "annotation", meta: "KEY=VALUE", repeats: true, usage: "change an annotation that can change: io.mesoc.resources (repeats)"},
 	}},
 	minArgs: 1, maxArgs: 1, takesID: true,
@@ -81,6 +80,7 @@ func updateLimits(c *call) error {
 	}
 	return c.runtime().Update(context.Background(), c.id(), libcontainer.UpdateOptions{
 		Resources: resources, ResourcesName: name, Annotations: annotations,
+		L3CacheSchema: c.flags.text("l3-cache-schema"), MemBwSchema: c.flags.text("mem-bw-schema"),
 	})
 }
 

@@ -1,8 +1,13 @@
 package libcontainer
 
 import (
+	"errors"
 	"slices"
+	"strings"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/mesoc/mesoc/libcontainer/bundle"
 	"github.com/mesoc/mesoc/libcontainer/resctrl"
 )
 
@@ -27,7 +32,7 @@ func (c *creation) decideClass() error {
 	if c.class, err = tree.Decide(c.record.ID, c.spec.Linux.IntelRdt); err != nil {
 		return err
 	}
-	c.record.Resctrl = c.class.Makes()
+	c.record.Resctrl, c.record.ResctrlClass = c.class.Makes(), c.class.Dir()
 	return nil
 }
 
@@ -62,4 +67,38 @@ func (c *container) removeClass() error {
 		return nil // with the mount went what was in it
 	}
 	return tree.Remove(c.record.Resctrl)
+}
+
+// newSchemata are the lines that an update sets of the container's class of
+// service, checked.
+func (c *container) newSchemata(o *UpdateOptions) ([]string, error) {
+	if o.L3CacheSchema == "" && o.MemBwSchema == "" {
+		return nil, nil
+	}
+	if err := bundle.CheckSchemata(&specs.LinuxIntelRdt{L3CacheSchema: o.L3CacheSchema, MemBwSchema: o.MemBwSchema}); err != nil {
+		return nil, err
+	}
+	if c.record.ResctrlClass == "" {
+		return nil, errors.New("it has no class of service whose schemata could change [linux.intelRdt of its config.json]")
+	}
+	var lines []string
+	for _, s := range [...]string{o.L3CacheSchema, o.MemBwSchema} {
+		if s != "" {
+			lines = append(lines, strings.TrimSuffix(s, "\n"))
+		}
+	}
+	return lines, nil
+}
+
+// reclass changes the schemata of the container's class of service, if there
+// are any to change, and then does the rest: both or neither.
+func (c *container) reclass(schemata []string, do func() error) error {
+	if len(schemata) == 0 {
+		return do()
+	}
+	tree, err := c.runtime.resctrlTree()
+	if err != nil {
+		return err
+	}
+	return tree.Change(c.record.ResctrlClass, schemata, do)
 }

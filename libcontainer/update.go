@@ -17,6 +17,10 @@ type UpdateOptions struct {
 	// says where they come from, for errors.
 	Resources     *specs.LinuxResources
 	ResourcesName string
+	// L3CacheSchema and MemBwSchema are what config.json has in linux.intelRdt,
+	// for the class of service that create has put the container into; empty
+	// for none. Whatever else is in that class gets them too.
+	L3CacheSchema, MemBwSchema string
 	// Annotations replace those of the same key.
 	Annotations map[string]string
 }
@@ -52,6 +56,10 @@ func (c *container) update(ctx context.Context, o *UpdateOptions) error {
 	case c.record.Cgroup == "":
 		return errors.New("it has no cgroup of its own")
 	}
+	schemata, err := c.newSchemata(o)
+	if err != nil {
+		return err
+	}
 	mount := cgroup2.Mount{Path: c.record.CgroupMount}
 	pair, err := cgroup2.OpenPair(mount, c.record.Cgroup, c.record.CgroupLeaf)
 	if err != nil {
@@ -74,13 +82,16 @@ func (c *container) update(ctx context.Context, o *UpdateOptions) error {
 		return err
 	}
 	own := limits
+	apply := func(l cgroup2.Limits) error {
+		return c.reclass(schemata, func() error { return pair.Update(mount, l) })
+	}
 	if err := addLimits(&limits, o.ResourcesName, w.edits); err != nil {
 		return w.revert(ctx, err)
 	}
 	if len(o.Annotations) == 0 {
-		return pair.Update(mount, own)
+		return apply(own)
 	}
-	if err := c.annotate(w.annotations, func() error { return pair.Update(mount, limits) }); err != nil {
+	if err := c.annotate(w.annotations, func() error { return apply(limits) }); err != nil {
 		return w.revert(ctx, err)
 	}
 	for _, e := range w.edits {

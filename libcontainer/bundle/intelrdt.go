@@ -19,18 +19,32 @@ func (c *checker) intelRdt(r *specs.LinuxIntelRdt) {
 			c.bad(pointer+"/closID", r.ClosID, rule)
 		}
 	}
-	// Several lines are what a cache with code and data apart needs.
-	c.text(pointer+"/l3CacheSchema", r.L3CacheSchema)
-	if s := r.MemBwSchema; s != "" && !strings.HasPrefix(s, "MB:") {
-		c.bad(pointer+"/memBwSchema", s, "must begin with MB:")
-	}
-	c.schema(pointer+"/memBwSchema", r.MemBwSchema)
+	c.schemata(pointer, r)
 	for i, s := range r.Schemata {
 		if s == "" {
 			c.bad(at(pointer, "schemata", i), nil, ruleEmpty)
 		}
 		c.schema(at(pointer, "schemata", i), s)
 	}
+}
+
+// schemata checks those that update can change.
+func (c *checker) schemata(pointer string, r *specs.LinuxIntelRdt) {
+	// Several lines are what a cache with code and data apart needs.
+	c.text(pointer+"/l3CacheSchema", r.L3CacheSchema)
+	if s := r.MemBwSchema; s != "" && !strings.HasPrefix(s, "MB:") {
+		c.bad(pointer+"/memBwSchema", s, "must begin with MB:")
+	}
+	c.schema(pointer+"/memBwSchema", r.MemBwSchema)
+}
+
+// CheckSchemata validates what an update asks for of a class of service.
+func CheckSchemata(r *specs.LinuxIntelRdt) error {
+	c := checker{}
+	if c.schemata("", r); len(c.problems) > 0 {
+		return &ValidationError{Path: "the schemata", Problems: c.problems}
+	}
+	return nil
 }
 
 // schema checks one line of the file schemata.

@@ -4,7 +4,7 @@
 //
 // libcontainer calls it, in the parent, and only for containers whose config
 // has linux.intelRdt. Decide looks and decides, Make and Add act, Remove undoes
-// what Make has made. It knows nothing of records: the caller writes down what
+// what Make has made; Change is for classes that are there. It knows nothing of records: the caller writes down what
 // Makes announces before it calls Make.
 package resctrl
 
@@ -27,6 +27,8 @@ type Tree struct {
 	Path  string // where it is mounted
 	Mkdir func(path string, mode uint32) error
 	Rmdir func(path string) error
+
+	write func(file, lines string) error // of schemata that change; nil for write, another one for tests
 }
 
 // Find finds where resctrl is mounted.
@@ -126,6 +128,9 @@ func parse(schemata string) map[string]string {
 	}
 	return values
 }
+
+// Dir is the directory of the class, absolute.
+func (c *Class) Dir() string { return c.dir }
 
 // Makes are the directories that Make is going to make, in the order in which
 // Remove takes them.

@@ -33,6 +33,7 @@ const (
 	keyChildren            = "children"
 	keyShareCgroups        = "share_cgroups"
 	keyResctrl             = "resctrl"
+	keyResctrlClass        = "resctrl_class"
 	keyIsolation           = "isolation"
 	keySupervisorCgroup    = "supervisor_cgroup"
 	keySupervisorPid       = "supervisor_pid"
@@ -85,6 +86,7 @@ func encode(r *Record) ([]byte, error) {
 	w.strings(keyChildren, r.Children)
 	w.bool(keyShareCgroups, r.ShareCgroups)
 	w.strings(keyResctrl, r.Resctrl)
+	w.string(keyResctrlClass, r.ResctrlClass)
 	w.strings(keyIsolation, r.Isolation)
 	w.string(keySupervisorCgroup, r.SupervisorCgroup)
 	w.number(keySupervisorPid, uint64(r.SupervisorPid))
@@ -181,6 +183,8 @@ func (r *Record) decodeField(key string, in *jlexer.Lexer) {
 		r.ShareCgroups = in.Bool()
 	case keyResctrl:
 		r.Resctrl = decodeStrings(in)
+	case keyResctrlClass:
+		r.ResctrlClass = in.String()
 	case keyIsolation:
 		r.Isolation = decodeStrings(in)
 	case keySupervisorCgroup:

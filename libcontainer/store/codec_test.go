@@ -113,7 +113,7 @@ func TestGolden(t *testing.T) {
 		`"rootfs":"/bundles/c/rootfs","created":"2026-08-30T12:34:56.123456789Z","pid":4711,` +
 		`"pid_start_time":987654321,"init_name":"mesoc: ) \"init\"\u000a",` +
 		`"boot_id":"c0ffee00-0000-4000-8000-000000000001","cgroup":"mesos/c","cgroup_leaf":"leaf",` +
-		`"cgroup_mount":"/sys/fs/cgroup","cgroup_made":true,"parent":"p","children":["c1","c2"],"share_cgroups":true,"resctrl":["/sys/fs/resctrl/mon_groups/c"],"isolation":["cgroups/cpu","disk/xfs"],` +
+		`"cgroup_mount":"/sys/fs/cgroup","cgroup_made":true,"parent":"p","children":["c1","c2"],"share_cgroups":true,"resctrl":["/sys/fs/resctrl/mon_groups/c"],"resctrl_class":"/sys/fs/resctrl/gold","isolation":["cgroups/cpu","disk/xfs"],` +
 		`"supervisor_cgroup":"mesos/@supervisors","supervisor_pid":4710,"supervisor_start_time":987654320,"has_process":true,"rootless":true,` +
 		`"owner":4294967295,"gate_steps":["wait for start","","execve /bin/sh"],` +
 		`"hooks":{"prestart": [{"path":"/bin/true"}]},` +
@@ -171,6 +171,9 @@ func TestRecordsThatAreRefused(t *testing.T) {
 		{"cgroup", func(r *Record) { r.Cgroup = "a/../b" }, `cgroup "a/../b": it leads elsewhere`},
 		{"resctrl", func(r *Record) { r.Resctrl = []string{"/sys/fs/resctrl/.."} }, `resctrl "/sys/fs/resctrl/..": it leads elsewhere`},
 		{"bytes in resctrl", func(r *Record) { r.Resctrl = []string{"/\xff"} }, `resctrl "/\xff": not UTF-8`},
+		{"class", func(r *Record) { r.ResctrlClass = "/sys/fs/resctrl/../gold" }, `resctrl_class "/sys/fs/resctrl/../gold": it leads elsewhere`},
+		{"relative class", func(r *Record) { r.ResctrlClass = "gold" }, `resctrl_class "gold": it leads elsewhere`},
+		{"bytes in a class", func(r *Record) { r.ResctrlClass = "/\xff" }, `resctrl_class "/\xff": not UTF-8`},
 		{"bytes in isolation", func(r *Record) { r.Isolation = []string{"\xff"} }, `isolation "\xff": not UTF-8`},
 		{"leaf", func(r *Record) { r.CgroupLeaf = "a/b" }, `cgroup_leaf "a/b": not a name`},
 		{"hooks broken", func(r *Record) { r.Hooks = json.RawMessage(`{"a":`) }, "hooks: not a JSON object"},

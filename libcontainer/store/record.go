@@ -70,6 +70,9 @@ type Record struct {
 	// Resctrl are the directories of resctrl that create makes for the
 	// container, in the order in which they are removed.
 	Resctrl []string
+	// ResctrlClass is the directory of the class of service that the container
+	// is in, made for it or not; empty without linux.intelRdt.
+	ResctrlClass string
 
 	// Isolation are the names of the isolators that the container was made
 	// with, in the order of their preparation.
@@ -184,14 +187,22 @@ func (r *Record) checkPaths() error {
 		}
 	}
 	for _, dir := range r.Resctrl {
-		if dir == "" || dir[0] != '/' || strings.Contains(dir+"/", "/../") {
+		if strays(dir) {
 			return invalid("resctrl", strconv.Quote(dir), "it leads elsewhere")
 		}
+	}
+	if r.ResctrlClass != "" && strays(r.ResctrlClass) {
+		return invalid("resctrl_class", strconv.Quote(r.ResctrlClass), "it leads elsewhere")
 	}
 	if strings.Contains(r.CgroupLeaf, "/") || r.CgroupLeaf == ".." || r.CgroupLeaf == "." {
 		return invalid("cgroup_leaf", strconv.Quote(r.CgroupLeaf), "not a name")
 	}
 	return nil
+}
+
+// strays says whether a directory of resctrl is relative or climbs.
+func strays(dir string) bool {
+	return dir == "" || dir[0] != '/' || strings.Contains(dir+"/", "/../")
 }
 
 // checkText refuses what JSON cannot hold, which is only UTF-8: a path that
@@ -208,7 +219,7 @@ func (r *Record) checkText() error {
 	}
 	for _, p := range []struct{ name, value string }{
 		{"oci_version", r.OCIVersion}, {"bundle", r.Bundle}, {"rootfs", r.Rootfs},
-		{"init_name", r.InitName}, {"boot_id", r.BootID},
+		{"init_name", r.InitName}, {"boot_id", r.BootID}, {"resctrl_class", r.ResctrlClass},
 		{"cgroup", r.Cgroup}, {"supervisor_cgroup", r.SupervisorCgroup}, {"cgroup_leaf", r.CgroupLeaf}, {"cgroup_mount", r.CgroupMount},
 	} {
 		if err := check(p.name, p.value); err != nil {

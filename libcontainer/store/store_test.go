@@ -48,6 +48,7 @@ func full(id string) Record {
 		Children:         []string{"c1", "c2"},
 		ShareCgroups:     true,
 		Resctrl:          []string{"/sys/fs/resctrl/mon_groups/" + id},
+		ResctrlClass:     "/sys/fs/resctrl/gold",
 		Isolation:        []string{"cgroups/cpu", "disk/xfs"},
 		SupervisorCgroup: "mesos/@supervisors", SupervisorPid: 4710, SupervisorStartTime: 987654320,
 		Annotations: map[string]string{"b": "2", "a": "", "ü\t": "\\\"\x7f\u2028"},

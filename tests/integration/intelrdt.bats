@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # linux.intelRdt: no machine of ours has resctrl, so what is done there is tested
-# on a fake in Go (libcontainer/class_test.go). Here: hosts that lack it.
+# on a fake in Go (libcontainer/class_test.go and update_test.go). Here: hosts that lack it.
 
 load helpers
 
@@ -25,4 +25,25 @@ setup_test() { [ "$(stat -f -c %T /sys/fs/resctrl 2>/dev/null)" != resctrl ] || 
 		fails "/linux/intelRdt/${row#*|}: "
 		clean
 	done
+}
+
+@test "update: schemata of a container without a class are an error, and nothing is changed" {
+	script 'echo up; sleep 1000'
+	start_box
+	eventually grep -q up "$INIT_OUT"
+	local depth
+	depth=$(cat "$(cgroup)/cgroup.max.depth")
+	printf '{"unified":{"cgroup.max.depth":"7"}}' >"$T/resources"
+	for flag in --l3-cache-schema=L3:0=f --mem-bw-schema=MB:0=20; do
+		rt update --resources "$T/resources" "$flag" "$ID"
+		fails
+		! is_mesoc || has "$stderr" "update container $ID: it has no class of service" linux.intelRdt
+		! is_mesoc || eq "$(cat "$(cgroup)/cgroup.max.depth")" "$depth"
+	done
+	! is_mesoc || {
+		rt update --mem-bw-schema L3:0=f "$ID"
+		fails "update container $ID: validate the schemata: /memBwSchema: \"L3:0=f\": must begin with MB:"
+	}
+	rt update --l3-cache-schema= --mem-bw-schema '' "$ID"
+	ok
 }

@@ -172,10 +172,6 @@ resources() {
 		rt update "$flag" "$ID"
 		fails "update container $ID: "
 	done
-	for flag in --l3-cache-schema=x --mem-bw-schema=x; do
-		rt update "$flag" "$ID"
-		fails "${flag%%=*}: not supported yet"
-	done
 	rt update --cpu-rt-runtime 0 --cpu-rt-period 0 "$ID"
 	ok
 	# What docker sends with each update asks for nothing; more of it would.
