@@ -171,8 +171,11 @@ func (c *container) destroy() error {
 
 // undo destroys the container because of err, and returns that with what went
 // wrong on the way.
-func (c *container) undo(err error) error {
-	if undoErr := c.destroy(); undoErr != nil {
+func (c *container) undo(err error) error { return undone(err, c.destroy()) }
+
+// undone is err, and what went wrong when it was undone.
+func undone(err, undoErr error) error {
+	if undoErr != nil {
 		return fmt.Errorf("%w; undo it: %w", err, undoErr)
 	}
 	return err

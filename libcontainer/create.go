@@ -84,6 +84,16 @@ func (r *Runtime) create(ctx context.Context, o *CreateOptions, gate plan.Gate, 
 	return c, nil
 }
 
+// undo destroys the container because of err, with all that was made on the way
+// to its cgroup, and returns that with what went wrong meanwhile.
+func (c *creation) undo(err error) error {
+	undoErr := c.destroy()
+	if undoErr == nil && c.pair != nil {
+		undoErr = c.pair.Unmake(c.mount)
+	}
+	return undone(err, undoErr)
+}
+
 // close lets go of all that the command has open.
 func (c *creation) close() {
 	if c == nil {

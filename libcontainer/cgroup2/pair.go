@@ -184,8 +184,27 @@ func (p *Pair) undo(root int) {
 			c.Close()
 		}
 	}
+	p.unmake(root)
+}
+
+// Unmake removes what is left of what Create has made, once the container's own
+// cgroup is gone: the directories above it, as far as nobody else has begun to
+// use them.
+func (p *Pair) Unmake(m Mount) error {
+	root, err := m.open()
+	if err != nil {
+		return err
+	}
+	defer sys.Close(root)
+	p.unmake(root)
+	return nil
+}
+
+func (p *Pair) unmake(root int) {
 	for i := len(p.Made) - 1; i >= 0; i-- {
-		if unix.Unlinkat(root, p.Made[i], unix.AT_REMOVEDIR) != nil {
+		switch unix.Unlinkat(root, p.Made[i], unix.AT_REMOVEDIR) {
+		case nil, unix.ENOENT:
+		default:
 			return
 		}
 	}

@@ -59,6 +59,28 @@ limit() {
 	clean
 }
 
+@test "cgroupsPath: of a create that fails nothing is left but what was there before, or is in use since" {
+	ours "runc leaves the directories above"
+	for was in '' "$ID" "$ID/a"; do
+		[ -z "$was" ] || mkdir "$CG/$was"
+		edit "/linux/cgroupsPath:=$ID/a/b"
+		edit "/hooks={\"createRuntime\":[{\"path\":\"/bin/sh\",\"args\":[\"sh\",\"-c\",\"[ -z '$was' ] || mkdir $CG/$ID/a/other; exit 1\"]}]}"
+		create
+		fails "createRuntime"
+		if [ -z "$was" ]; then
+			[ ! -e "$CG/$ID" ]
+		else
+			eq "$(find "$CG/$ID" -mindepth 1 -type d)" "$CG/$ID/a
+$CG/$ID/a/other"
+			rmdir "$CG/$ID/a/other"
+			[ "$was" = "$ID/a" ] || rmdir "$CG/$ID/a"
+		fi
+		edit /hooks!
+	done
+	rmdir "$CG/$ID/a" "$CG/$ID"
+	clean
+}
+
 @test "cgroupsPath: a directory that was there before survives" {
 	ours "runc deletes it"
 	mkdir "$CG/$ID"
