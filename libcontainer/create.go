@@ -61,6 +61,9 @@ func (r *Runtime) Create(ctx context.Context, o CreateOptions) error {
 // left of it but what has to be closed. console is donated.
 func (r *Runtime) create(ctx context.Context, o *CreateOptions, gate plan.Gate, console int) (*creation, error) {
 	c := &creation{container: container{runtime: r}, options: *o, console: console, inputs: inputs{pid: -1}}
+	if err := store.ValidID(o.ID); err != nil {
+		return c, err
+	}
 	if err := c.decide(gate); err != nil {
 		return c, fmt.Errorf("create container %s: %w", o.ID, err)
 	}

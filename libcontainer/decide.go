@@ -27,9 +27,6 @@ import (
 
 // decide reads the bundle and decides everything.
 func (c *creation) decide(gate plan.Gate) error {
-	if err := store.ValidID(c.options.ID); err != nil {
-		return err
-	}
 	handed, err := socketActivation(c.options.PreserveFDs)
 	if err != nil {
 		return err

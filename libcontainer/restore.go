@@ -16,6 +16,7 @@ import (
 	"github.com/mesoc/mesoc/libcontainer/launch"
 	"github.com/mesoc/mesoc/libcontainer/plan"
 	"github.com/mesoc/mesoc/libcontainer/stage"
+	"github.com/mesoc/mesoc/libcontainer/store"
 )
 
 // RestoreOptions say what to make of a container's images.
@@ -38,6 +39,9 @@ const inventoryName = "inventory.img"
 // returns as Run does: when the processes run, if it is detached, or else with
 // the exit code of the first one. If it fails nothing is left of the container.
 func (r *Runtime) Restore(ctx context.Context, o RestoreOptions) (int, error) {
+	if err := store.ValidID(o.ID); err != nil {
+		return 0, err
+	}
 	fail := func(err error) error { return fmt.Errorf("restore container %s: %w", o.ID, err) }
 	program, err := criu.Find()
 	if err != nil {

@@ -122,6 +122,7 @@ $BASE
 	for id in "" . .. ../victim a/b /abs "a b" $'a\nb' $'a\n' ü 'a*' 'a@b' 'a:b' "$(printf %01025d 0)"; do
 		rt create --bundle "$BUNDLE" "$id"
 		fails
+		! is_mesoc || eq "$(wc -l <<<"$stderr")" 1 "lines of error for one"
 		for c in state start delete; do
 			rt $c "$id"
 			fails
