@@ -176,6 +176,7 @@ need_features() { is_mesoc || "$RUNTIME" features >/dev/null 2>&1 || skip "runc 
 
 @test "checkpoint, and restore through conmon: it counts on" {
 	need checkpoints
+	EDITS=(/process/noNewPrivileges=false) # as with ctr
 	conmon_create c2 -- /bin/sh -c "$COUNTER"
 	rt start c2
 	ok
