@@ -6,8 +6,10 @@ import (
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"github.com/mesoc/mesoc/libcontainer/bundle"
+	"github.com/mesoc/mesoc/libcontainer/internal/sys"
 	"github.com/mesoc/mesoc/libcontainer/resctrl"
 )
 
@@ -53,6 +55,29 @@ func (c *creation) keepClass() {
 	if c.class != nil {
 		c.record.Resctrl = slices.DeleteFunc(c.record.Resctrl, c.class.Keeps)
 	}
+}
+
+// openClasses opens what puts a process into the container's class of service,
+// and then into its monitoring group, which is in that. One that somebody has
+// removed since has no processes any more, and gets none.
+func (e *execution) openClasses() error {
+	dirs := e.record.Resctrl
+	if class := e.record.ResctrlClass; class != "" && !slices.Contains(dirs, class) {
+		dirs = append([]string{class}, dirs...)
+	}
+	for _, dir := range dirs {
+		tasks := dir + "/tasks"
+		fd, err := sys.Openat(sys.CWD, tasks, unix.O_WRONLY|unix.O_APPEND|unix.O_NOFOLLOW, 0)
+		if errors.Is(err, unix.ENOENT) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		e.inputs.donate(tasks, fd)
+		e.classes = append(e.classes, tasks)
+	}
+	return nil
 }
 
 // removeClass removes what create made of the container's class of service.

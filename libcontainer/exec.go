@@ -38,7 +38,8 @@ type execution struct {
 	inside  *plan.Inside
 	process *plan.Process
 	inputs  inputs // among them the pidfd of init
-	console int    // what an attached one sends its terminal to, or -1
+	classes []string
+	console int // what an attached one sends its terminal to, or -1
 	tty     *terminal
 	cgroup  *cgroup2.Cgroup
 	child   *launch.Child
@@ -117,6 +118,9 @@ func (e *execution) open() error {
 		return err
 	}
 	if err := e.openFiles(); err != nil {
+		return err
+	}
+	if err := e.openClasses(); err != nil {
 		return err
 	}
 	return e.openCgroup()
@@ -226,6 +230,7 @@ func (e *execution) start() error {
 			Join:        e.inside.Namespaces,
 			Keyring:     e.inside.Keyring,
 			PreserveFDs: e.options.PreserveFDs,
+			Classes:     e.classes,
 		}),
 		Cgroup:       e.cgroup.FD(),
 		PidNamespace: -1,

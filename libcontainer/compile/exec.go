@@ -20,6 +20,9 @@ type Exec struct {
 	Join        uint64
 	Keyring     string
 	PreserveFDs int
+	// Classes are the inputs that are files of tasks of resctrl, that of the class
+	// of service before that of a monitoring group in it.
+	Classes []string
 }
 
 // NewExec writes its program. It is init's without what is made only once. What
@@ -47,6 +50,7 @@ func NewExec(e *Exec) *program.Program {
 	w.harden()
 	w.labels(p.Labels, true)
 	w.affinity("initial", p.ExecAffinity.Initial)
+	w.enterClasses(e.Classes)
 	w.oomScoreAdj(p)
 	w.earlyRlimits(p)
 	if w.plan.UserMapped {
@@ -78,6 +82,16 @@ func NewExec(e *Exec) *program.Program {
 		w.exec(w.sync)
 	}
 	return w.Program()
+}
+
+// enterClasses has the process, and with it those that it makes, use the caches
+// and the memory as the container does. To resctrl, process 0 is who writes it.
+func (w *writer) enterClasses(inputs []string) {
+	for _, name := range inputs {
+		tasks := w.Input(name)
+		w.write("enter the container's class of service", tasks, w.String("0"), 1)
+		w.close(tasks)
+	}
 }
 
 // oomScoreAdj makes the process likelier or less likely to be killed when

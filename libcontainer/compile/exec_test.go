@@ -36,6 +36,7 @@ func TestExecGolden(t *testing.T) {
 		"host-mounts": {Process: &plain, Join: unix.CLONE_NEWIPC},
 		"notify":      {Process: &notified, Join: usualKinds, PreserveFDs: 2},
 		"host-all":    {Process: &plain},
+		"classes":     {Process: &plain, Join: usualKinds, Classes: []string{"/sys/fs/resctrl/gold/tasks", "/sys/fs/resctrl/gold/mon_groups/c/tasks"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := compile.NewExec(&e)

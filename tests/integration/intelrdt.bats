@@ -47,3 +47,35 @@ setup_test() { [ "$(stat -f -c %T /sys/fs/resctrl 2>/dev/null)" != resctrl ] || 
 	rt update --l3-cache-schema= --mem-bw-schema '' "$ID"
 	ok
 }
+
+# The record says where the class is, and is all that exec goes by.
+@test "exec: into the class of service and the monitoring group of the container, while they are there" {
+	ours "its own record"
+	script 'echo up; sleep 1000'
+	start_box
+	eventually grep -q up "$INIT_OUT"
+	mkdir -p gold/mon_groups/c
+	echo first >gold/tasks
+	: >gold/mon_groups/c/tasks
+	"$RIG" edit "$ROOT/$ID/state.json" "/resctrl_class:=$PWD/gold" "/resctrl=[\"$PWD/gold/mon_groups/c\"]"
+	rt exec "$ID" echo in it
+	ok
+	eq "$output" "in it"
+	eq "$(<gold/tasks)" "first
+0"
+	eq "$(<gold/mon_groups/c/tasks)" 0
+	rm -r gold/mon_groups
+	rt exec "$ID" true
+	ok
+	eq "$(<gold/tasks)" "first
+00"
+	# No way round it.
+	mv gold/tasks others
+	ln -s ../others gold/tasks
+	rt exec "$ID" true
+	eq "$status" 255
+	has "$stderr" "gold/tasks"
+	eq "$(<others)" "first
+00"
+	"$RIG" edit "$ROOT/$ID/state.json" /resctrl_class! /resctrl!
+}
