@@ -4,7 +4,7 @@ go 1.26.0
 
 require (
 	github.com/checkpoint-restore/go-criu/v8 v8.3.0
-	github.com/cilium/ebpf v0.16.0
+	github.com/cilium/ebpf v0.16.0 // not later: see libcontainer/cgroup2/devices/assemble.go
 	github.com/mailru/easyjson v0.9.2
 	github.com/opencontainers/runtime-spec v1.3.0
 	github.com/opencontainers/selinux v1.15.1

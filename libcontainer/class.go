@@ -58,14 +58,16 @@ func (c *creation) keepClass() {
 }
 
 // openClasses opens what puts a process into the container's class of service,
-// and then into its monitoring group, which is in that. One that somebody has
-// removed since has no processes any more, and gets none.
+// and then into its monitoring group, which takes those of its class only. One
+// that somebody has removed since has no processes any more, and gets none.
 func (e *execution) openClasses() error {
-	dirs := e.record.Resctrl
-	if class := e.record.ResctrlClass; class != "" && !slices.Contains(dirs, class) {
-		dirs = append([]string{class}, dirs...)
+	class := e.record.ResctrlClass
+	if class == "" {
+		return nil
 	}
-	for _, dir := range dirs {
+	// On record they are in the order in which they are removed.
+	groups := slices.DeleteFunc(slices.Clone(e.record.Resctrl), func(dir string) bool { return dir == class })
+	for _, dir := range append([]string{class}, groups...) {
 		tasks := dir + "/tasks"
 		fd, err := sys.Openat(sys.CWD, tasks, unix.O_WRONLY|unix.O_APPEND|unix.O_NOFOLLOW, 0)
 		if errors.Is(err, unix.ENOENT) {

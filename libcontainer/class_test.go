@@ -114,3 +114,40 @@ func TestClassOfSomebodyElse(t *testing.T) {
 		t.Errorf("left %q", got)
 	}
 }
+
+// The class comes before the monitoring group in it, which the kernel would
+// refuse to move a process to from another class; what is gone is left out.
+func TestOpenClasses(t *testing.T) {
+	c, tree := classRig(t, &specs.LinuxIntelRdt{ClosID: "gold", L3CacheSchema: "L3:0=f", EnableMonitoring: true})
+	if err := errors.Join(c.decideClass(), c.makeClass()); err != nil {
+		t.Fatal(err)
+	}
+	class, group := tree+"/gold/tasks", tree+"/gold/mon_groups/c1/tasks"
+	open := func() []string {
+		t.Helper()
+		e := &execution{record: c.record, inputs: inputs{pid: -1}}
+		defer e.inputs.close()
+		if err := e.openClasses(); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range e.classes {
+			if _, ok := e.inputs.fds[name]; !ok {
+				t.Errorf("%s is no input", name)
+			}
+		}
+		return e.classes
+	}
+	if got := open(); !slices.Equal(got, []string{class, group}) {
+		t.Errorf("got %q, want %q and %q", got, class, group)
+	}
+	if err := os.Remove(group); err != nil {
+		t.Fatal(err)
+	}
+	if got := open(); !slices.Equal(got, []string{class}) {
+		t.Errorf("without the group: got %q", got)
+	}
+	c.record.ResctrlClass, c.record.Resctrl = "", nil
+	if got := open(); len(got) > 0 {
+		t.Errorf("without a class: got %q", got)
+	}
+}

@@ -287,6 +287,10 @@ func (r *crashRig) clean(t *testing.T) {
 	if entries, err := os.ReadDir(r.root); err == nil && len(entries) > 0 {
 		t.Errorf("the state directory holds %v", entries)
 	}
+	// So that each run makes it anew, as the first one has.
+	if err := os.Remove(r.root); err != nil && !errors.Is(err, os.ErrNotExist) && !t.Failed() {
+		t.Error(err)
+	}
 	entries, err := os.ReadDir(r.cgroups)
 	if err != nil {
 		t.Fatal(err)

@@ -37,9 +37,9 @@ type execution struct {
 	status  Status // of the container
 	inside  *plan.Inside
 	process *plan.Process
-	inputs  inputs // among them the pidfd of init
-	classes []string
-	console int // what an attached one sends its terminal to, or -1
+	inputs  inputs   // among them the pidfd of init
+	classes []string // which of the inputs are resctrl's
+	console int      // what an attached one sends its terminal to, or -1
 	tty     *terminal
 	cgroup  *cgroup2.Cgroup
 	child   *launch.Child

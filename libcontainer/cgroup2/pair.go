@@ -28,12 +28,7 @@ func (p *Pair) Close() error {
 
 // MadeContainer says that the container's own cgroup did not exist before.
 func (p *Pair) MadeContainer() bool {
-	for _, made := range p.Made {
-		if made == p.Container.path {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(p.Made, p.Container.path)
 }
 
 // Exists says whether there is a cgroup at path, so that it can be put on
@@ -184,27 +179,29 @@ func (p *Pair) undo(root int) {
 			c.Close()
 		}
 	}
-	p.unmake(root)
+	unmake(root, p.Made)
 }
 
-// Unmake removes what is left of what Create has made, once the container's own
-// cgroup is gone: the directories above it, as far as nobody else has begun to
-// use them.
+// Unmake removes the directories above the container's own cgroup that Create
+// has made, once that is gone, as far as nobody else has begun to use them. A
+// cgroup at its own path would be another container's by now.
 func (p *Pair) Unmake(m Mount) error {
+	above := p.Made[:max(0, slices.Index(p.Made, p.Container.path))]
+	if len(above) == 0 {
+		return nil
+	}
 	root, err := m.open()
 	if err != nil {
 		return err
 	}
 	defer sys.Close(root)
-	p.unmake(root)
+	unmake(root, above)
 	return nil
 }
 
-func (p *Pair) unmake(root int) {
-	for i := len(p.Made) - 1; i >= 0; i-- {
-		switch unix.Unlinkat(root, p.Made[i], unix.AT_REMOVEDIR) {
-		case nil, unix.ENOENT:
-		default:
+func unmake(root int, made []string) {
+	for _, path := range slices.Backward(made) {
+		if unix.Unlinkat(root, path, unix.AT_REMOVEDIR) != nil {
 			return
 		}
 	}

@@ -41,10 +41,11 @@ nothing_left() {
 
 # nothing_left_of_forgotten: the same, once what dockerd has forgotten is removed. Killed when containerd has
 # started a container and it has not noted that yet, it takes the container for one that never ran, and removes
-# what it knows of it, whatever the runtime: the container lives on in containerd's hands.
+# what it knows of it, whatever the runtime: the container runs on in containerd's hands. Nothing else is removed
+# here: what does not run is the engine's or recover's to clean.
 nothing_left_of_forgotten() {
 	local id root=$HOME_OF/exec/runtime-runc/moby
-	for id in $("$RUNTIME" --root "$root" list -q 2>/dev/null); do "$RUNTIME" --root "$root" delete --force "$id" || return 1; done
+	for id in $("$RUNTIME" --root "$root" list 2>/dev/null | awk '$3 == "running" { print $1 }'); do "$RUNTIME" --root "$root" delete --force "$id" || return 1; done
 	nothing_left
 }
 

@@ -10,7 +10,7 @@ const memfdSeals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | un
 // may be handed to a process that is less trusted than this one. The file
 // offset is at its end: readers map it or use pread.
 func MemfdProgram(name string, data []byte) (int, error) {
-	return sealedMemfd(name, unix.MFD_NOEXEC_SEAL, func(write func([]byte) error) error { return write(data) })
+	return sealedMemfd(name, unix.MFD_NOEXEC_SEAL, whole(data))
 }
 
 // MemfdWritten is MemfdProgram for data that fill hands over in pieces.
@@ -20,7 +20,12 @@ func MemfdWritten(name string, fill func(write func([]byte) error) error) (int, 
 
 // MemfdExecutable returns a sealed memfd that holds data and can be executed.
 func MemfdExecutable(name string, data []byte) (int, error) {
-	return sealedMemfd(name, unix.MFD_EXEC, func(write func([]byte) error) error { return write(data) })
+	return sealedMemfd(name, unix.MFD_EXEC, whole(data))
+}
+
+// whole is data in one piece.
+func whole(data []byte) func(write func([]byte) error) error {
+	return func(write func([]byte) error) error { return write(data) }
 }
 
 // sealedMemfd says explicitly whether the file may be executed, for the sysctl
