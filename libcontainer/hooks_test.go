@@ -12,6 +12,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"github.com/mesoc/mesoc/libcontainer/internal/sys"
 	"github.com/mesoc/mesoc/libcontainer/internal/testutil"
 	"github.com/mesoc/mesoc/libcontainer/launch"
 	"github.com/mesoc/mesoc/libcontainer/store"
@@ -168,7 +169,7 @@ func goneSoon(t *testing.T, pid int) {
 		t.Fatal(err)
 	}
 	defer unix.Close(fd)
-	if n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(soon/time.Millisecond)); n != 1 {
+	if ended, err := sys.WaitReadable(fd, time.Now().Add(soon)); !ended {
 		t.Errorf("process %d still runs: %v", pid, err)
 		_ = unix.Kill(pid, unix.SIGKILL)
 	}

@@ -143,8 +143,13 @@ func TestClonePidfd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(int(pidfd))
-	var info unix.Siginfo
-	if err := unix.Waitid(unix.P_PIDFD, int(pidfd), &info, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
+	for {
+		err = unix.Waitid(unix.P_PIDFD, int(pidfd), nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if err != unix.EINTR {
+			break
+		}
+	}
+	if err != nil {
 		t.Errorf("wait for pidfd %d: %v", pidfd, err)
 	}
 	if status := wait(t, pid); status.ExitStatus() != 5 {

@@ -122,8 +122,14 @@ func (s *session) peak(args []string) (int, error) {
 	}
 	pid := process.Pid
 	var status unix.WaitStatus
-	if _, err := unix.Wait4(pid, &status, 0, nil); err != nil {
-		return 0, err
+	for {
+		_, err := unix.Wait4(pid, &status, 0, nil)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, unix.EINTR) {
+			return 0, err
+		}
 	}
 	if err := unix.PtraceSetOptions(pid, unix.PTRACE_O_TRACEEXIT); err != nil {
 		return 0, fmt.Errorf("trace %s: %w", args[0], err)
