@@ -34,7 +34,7 @@ var rooms = map[string][]string{
 	".": {"early", "libcontainer", "libcontainer/bundle", "libcontainer/features", "libcontainer/isolator", "libcontainer/isolator/cpu",
 		"libcontainer/isolator/memory", "libcontainer/plan", "libcontainer/program", "libcontainer/stage", "libcontainer/template"},
 	// So that they are initialised before it.
-	"early": {"early/stack", "libcontainer", "libcontainer/isolator", "libcontainer/isolator/cpu", "libcontainer/isolator/memory", "libcontainer/plan",
+	"early": {"libcontainer", "libcontainer/isolator", "libcontainer/isolator/cpu", "libcontainer/isolator/memory", "libcontainer/plan",
 		"libcontainer/program", "libcontainer/stage"},
 
 	"libcontainer": {
@@ -43,7 +43,7 @@ var rooms = map[string][]string{
 		"libcontainer/isolator", "libcontainer/launch", "libcontainer/plan", "libcontainer/program", "libcontainer/resctrl",
 		"libcontainer/seccomp", "libcontainer/stage", "libcontainer/store",
 	},
-	"early/stack": {},
+	"early/first": {},
 
 	"libcontainer/bundle":               {"libcontainer/plan"},
 	"libcontainer/cgroup2":              {"libcontainer/cgroup2/devices", "libcontainer/internal/sys"},
@@ -61,7 +61,7 @@ var rooms = map[string][]string{
 	"libcontainer/program":              {},
 	"libcontainer/resctrl":              {"libcontainer/internal/sys"},
 	"libcontainer/seccomp":              {},
-	"libcontainer/stage":                {"libcontainer/program"},
+	"libcontainer/stage":                {"early/first", "libcontainer/program"},
 	"libcontainer/store":                {"libcontainer/internal/sys"},
 	"libcontainer/template":             {},
 	"libcontainer/internal/kernel":      {"libcontainer/internal/sys"},

@@ -59,13 +59,21 @@ noImage:
 	BRK
 	B	noImage
 
-	// A command. Go raises the limit on descriptors for itself: note it down.
+	// A command. Go raises the limit on descriptors for itself: note it down, and leave room for
+	// the standard ones while the runtime starts.
 command:
 	MOVD	ZR, R0
 	MOVD	$const_rlimitNofile, R1
 	MOVD	ZR, R2
-	MOVD	$·nofile(SB), R3
+	MOVD	$github·com∕mesoc∕mesoc∕early∕first·nofile(SB), R3
 	MOVD	$const_sysPrlimit64, R8
+	SVC
+	MOVD	github·com∕mesoc∕mesoc∕early∕first·nofile+8(SB), R4
+	MOVD	$const_standardFDs, R5
+	MOVD	ZR, R0
+	SUB	$16, RSP, R2
+	STP	(R5, R4), (R2)
+	MOVD	ZR, R3
 	SVC
 
 	// Go's monitor thread wakes up every 20 us in a program's first moments, which is most of
@@ -77,6 +85,24 @@ command:
 	MOVD	$const_setTimerslack, R0
 	MOVD	$const_ampleSlack, R1
 	MOVD	$const_sysPrctl, R8
+	SVC
+
+	// A command goes through nearly all of its text and through most of its variables. That is a
+	// fault for each 64 kB and for each page, unless they are asked for (since Linux 5.14).
+	MOVD	$runtime·text(SB), R0
+	AND	$~0xffff, R0		// a page has up to 64 kB, and sections begin with one
+	MOVD	$runtime·erodata(SB), R1
+	SUB	R0, R1
+	MOVD	$const_populateRead, R2
+	MOVD	$const_sysMadvise, R8
+	SVC
+	MOVD	$runtime·data(SB), R0
+	AND	$~0xffff, R0
+	MOVD	$runtime·noptrbss(SB), R1
+	SUB	R0, R1
+	ADD	$const_runtimeVariables, R1
+	MOVD	$const_populateWrite, R2
+	MOVD	$const_sysMadvise, R8
 	SVC
 
 	// Which of the two variables does the environment have?

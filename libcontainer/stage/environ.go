@@ -4,6 +4,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mesoc/mesoc/early/first"
 )
 
 // What the entry point notes down: that it was run, and which variables it
@@ -18,14 +20,14 @@ const (
 // else ever does.
 var atEntry uint32
 
-// nofile is RLIMIT_NOFILE, soft and hard, as the entry point finds it.
-var nofile [2]uint64
-
 // Nofile is RLIMIT_NOFILE as the process was started with. Go raises the soft
 // limit for itself when it starts, and takes that back in children of os/exec, but
 // knows nothing of Clone's: a program that sets no other limit should set this
 // one. Not ok without the entry point in assembly.
-func Nofile() (soft, hard uint64, ok bool) { return nofile[0], nofile[1], Entered() && nofile[1] != 0 }
+func Nofile() (soft, hard uint64, ok bool) {
+	soft, hard = first.Nofile()
+	return soft, hard, Entered() && hard != 0
+}
 
 // timerSlack is the slack in ns that the timers of the process had at its start;
 // the entry point gives them more. 0 without the entry point.

@@ -54,11 +54,17 @@ const (
 	sysPrlimit64 = unix.SYS_PRLIMIT64
 
 	rlimitNofile = syscall.RLIMIT_NOFILE
+	standardFDs  = 3
 
 	sysPrctl      = syscall.SYS_PRCTL
 	setTimerslack = unix.PR_SET_TIMERSLACK
 	getTimerslack = unix.PR_GET_TIMERSLACK
 	ampleSlack    = 10_000_000 // ns
+
+	sysMadvise       = syscall.SYS_MADVISE
+	populateRead     = unix.MADV_POPULATE_READ
+	populateWrite    = unix.MADV_POPULATE_WRITE
+	runtimeVariables = 24 << 10 // of those without pointers: the rest, 32 MB, is nearly empty
 
 	mapProt  = syscall.PROT_READ | syscall.PROT_WRITE
 	mapFlags = syscall.MAP_PRIVATE | mapFixedNoReplace
