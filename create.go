@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/mesoc/mesoc/early/first"
 	"github.com/mesoc/mesoc/libcontainer"
 	"github.com/mesoc/mesoc/libcontainer/bundle"
 )
@@ -64,6 +65,7 @@ func create(c *call) error {
 
 // creation is what the flags of create and run ask for.
 func (c *call) creation() (libcontainer.CreateOptions, error) {
+	first.FillHeap()
 	o := libcontainer.CreateOptions{
 		ID:            c.id(),
 		Bundle:        c.flags.text("bundle"),

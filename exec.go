@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/mesoc/mesoc/early/first"
 	"github.com/mesoc/mesoc/libcontainer"
 )
 
@@ -52,6 +53,7 @@ var wishOptions = []option{
 }
 
 func execute(c *call) error {
+	first.FillHeap()
 	o := libcontainer.ExecOptions{
 		ID:            c.id(),
 		ProcessFile:   c.flags.text("process"),

@@ -35,6 +35,7 @@ import (
 	_ "github.com/opencontainers/runtime-spec/specs-go"
 	_ "golang.org/x/sys/unix"
 
+	_ "github.com/mesoc/mesoc/early/first"
 	_ "github.com/mesoc/mesoc/libcontainer"
 	_ "github.com/mesoc/mesoc/libcontainer/isolator"
 	_ "github.com/mesoc/mesoc/libcontainer/isolator/cpu"

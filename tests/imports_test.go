@@ -31,10 +31,10 @@ const (
 // adding one means adding a line, and thinking about it. Only `.` may import
 // libcontainer, nobody may import `.`.
 var rooms = map[string][]string{
-	".": {"early", "libcontainer", "libcontainer/bundle", "libcontainer/features", "libcontainer/isolator", "libcontainer/isolator/cpu",
+	".": {"early", "early/first", "libcontainer", "libcontainer/bundle", "libcontainer/features", "libcontainer/isolator", "libcontainer/isolator/cpu",
 		"libcontainer/isolator/memory", "libcontainer/plan", "libcontainer/program", "libcontainer/stage", "libcontainer/template"},
 	// So that they are initialised before it.
-	"early": {"libcontainer", "libcontainer/isolator", "libcontainer/isolator/cpu", "libcontainer/isolator/memory", "libcontainer/plan",
+	"early": {"early/first", "libcontainer", "libcontainer/isolator", "libcontainer/isolator/cpu", "libcontainer/isolator/memory", "libcontainer/plan",
 		"libcontainer/program", "libcontainer/stage"},
 
 	"libcontainer": {

@@ -15,19 +15,28 @@ import "unsafe"
 // is next to nothing on it.
 const stackSize = 60 << 10
 
-// The heap goes on behind the stack, as far as this when a container is created.
-// Where it does not, the kernel fills what there is, or nothing.
-const heapSize = 448 << 10
+// The heap goes on behind the stack: as far as heapSize with every command, and
+// by largeHeap more when a process is made. Where it does not, the kernel fills
+// what there is, or nothing.
+const (
+	heapSize  = 192 << 10
+	largeHeap = 352 << 10
+)
 
-var _ = begin()
+var stackEnd = begin()
 
-func begin() bool {
+func begin() uintptr {
 	if nofile[1] != 0 {
 		setNofile()
 	}
-	populate(grow(false), heapSize)
-	return true
+	end := grow(false)
+	populate(end, heapSize)
+	return end
 }
+
+// FillHeap is for what makes the heap large. It costs little, and nothing
+// depends on it.
+func FillHeap() { populate(stackEnd+heapSize, largeHeap) }
 
 // nofile is RLIMIT_NOFILE, soft and hard, as the entry point finds it.
 var nofile [2]uint64
