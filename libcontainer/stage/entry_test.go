@@ -101,16 +101,12 @@ func TestEntered(t *testing.T) {
 	}
 }
 
-// The limit on descriptors is found before Go raises it.
+// The limit on descriptors is found before Go raises it, and what the entry
+// point does to it while the runtime starts is gone when Go looks.
 func TestNofile(t *testing.T) {
 	needEntry(t)
 	var own unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &own); err != nil {
-		t.Fatal(err)
-	}
-	// Setting it makes Go leave it alone in children.
-	lower := unix.Rlimit{Cur: own.Max / 2, Max: own.Max}
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &lower); err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
@@ -118,11 +114,45 @@ func TestNofile(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	if f := find(t, "entry", []string{}); !f.Known || f.Soft != lower.Cur || f.Hard != lower.Max {
-		t.Errorf("%d and %d, known: %v; want %d and %d", f.Soft, f.Hard, f.Known, lower.Cur, lower.Max)
+	env := []string{nofileEnv + "=1"}
+	for _, soft := range []uint64{own.Max / 2, 16, own.Max} {
+		// Setting it makes Go leave it alone in children.
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: soft, Max: own.Max}); err != nil {
+			t.Fatal(err)
+		}
+		handed := strconv.FormatUint(soft, 10) + "\n"
+		twin := find(t, "twin", env)
+		if twin.Known || twin.Raised < own.Max-1 || twin.Handed != handed {
+			t.Errorf("%d and %d known without the entry point, raised to %d, handed on: %q", twin.Soft, twin.Hard, twin.Raised, twin.Handed)
+		}
+		if f := find(t, "entry", env); !f.Known || f.Soft != soft || f.Hard != own.Max || f.Raised != twin.Raised || f.Handed != handed {
+			t.Errorf("%d and %d, known: %v, raised to %d, handed on: %q; want %d and %d, %d, %q",
+				f.Soft, f.Hard, f.Known, f.Raised, f.Handed, soft, own.Max, twin.Raised, handed)
+		}
 	}
-	if f := find(t, "twin", []string{}); f.Known {
-		t.Errorf("%d and %d known without the entry point", f.Soft, f.Hard)
+}
+
+// A hard limit below that of the runtime's start is left as it is.
+func TestNofileLow(t *testing.T) {
+	needEntry(t)
+	if os.Getenv(emulatorEnv) != "" {
+		t.Skip("the emulator needs descriptors")
+	}
+	needProgram(t, "sh")
+	for _, limit := range []string{"2", "1"} {
+		cmd := exec.Command("sh", "-c", `ulimit -n "$0" && exec "$@"`, limit, helper(t, "entry"))
+		cmd.Stderr = os.Stderr
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("with %s: %v", limit, err)
+		}
+		var f findings
+		if err := json.Unmarshal(out, &f); err != nil {
+			t.Fatal(err)
+		}
+		if want, _ := strconv.ParseUint(limit, 10, 64); f.Soft != want || f.Hard != want || f.Raised != want {
+			t.Errorf("%d and %d, now %d; want %s", f.Soft, f.Hard, f.Raised, limit)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
@@ -68,6 +69,9 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
+// nofileEnv asks a helper to look at Handed too.
+const nofileEnv = "STAGE_TEST_NOFILE"
+
 // findings are what a helper says of its own start.
 type findings struct {
 	MaxProcs, GC            int
@@ -76,14 +80,24 @@ type findings struct {
 	Auxv                    [][2]uintptr
 	Soft, Hard              uint64 // of Nofile
 	Known                   bool
+	Raised                  uint64 // the soft limit that Go has given itself
+	Handed                  string // and the one that a program gets from os/exec
 }
 
 func tellFindings() {
 	auxv, err := unix.Auxv()
 	soft, hard, known := Nofile()
+	var now unix.Rlimit
+	if err == nil {
+		err = unix.Getrlimit(unix.RLIMIT_NOFILE, &now)
+	}
+	var handed []byte
+	if err == nil && os.Getenv(nofileEnv) != "" {
+		handed, err = exec.Command("/bin/sh", "-c", "ulimit -S -n").Output()
+	}
 	if err == nil {
 		err = json.NewEncoder(os.Stdout).Encode(findings{runtime.GOMAXPROCS(0), debug.SetGCPercent(-1),
-			Entered(), os.Args, os.Environ(), Environ(), auxv, soft, hard, known})
+			Entered(), os.Args, os.Environ(), Environ(), auxv, soft, hard, known, now.Cur, string(handed)})
 	}
 	if err != nil {
 		panic(err)

@@ -48,6 +48,27 @@ probe='for fd in $(seq 3 60); do [ -e /proc/$$/fd/$fd ] && echo "$fd $(readlink 
 	eq "$(grep -c '^[a-zA-Z]* 3 /proc/' fds)" "${#hooks[@]}" "hooks with only a directory as 3"
 }
 
+@test "standard descriptors that are closed are /dev/null" {
+	ours "runc puts a pipe of its own there, crun crashes"
+	script 'for fd in 0 1 2; do readlink /proc/self/fd/$fd; done >/fds 2>&1'
+	edit /root/readonly=false
+	local s=0
+	"$RUNTIME" --root "$ROOT" run --bundle "$BUNDLE" "$ID" <&- >&- 2>&- || s=$?
+	eq "$s" 0 "exit status"
+	eq "$(cat "$BUNDLE/rootfs/fds")" $'/dev/null\n/fds\n/fds'
+	clean
+}
+
+# What a host has many of, mounts first of all, has to cost nothing.
+@test "state opens the container's files and no others" {
+	ours "the others look around"
+	create
+	ok
+	strace -f -qq -o trace -e trace=/^open -e status=successful "$RUNTIME" --root "$ROOT" state "$ID" >out
+	eq "$(sed "s/.*(//; s/\", .*//; s/.*\"//; s|^$ROOT/||; s|$(state /pid)|PID|; s|$ID|ID|" trace | sort | tr '\n' ' ')" \
+		"/proc/PID/stat /proc/sys/kernel/random/boot_id /sys/fs/cgroup ID cgroup.events mesos/ID state.json "
+}
+
 @test "preserve-fds: as many as asked for, with their numbers" {
 	echo three >f3
 	echo four >f4
