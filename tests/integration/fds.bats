@@ -64,7 +64,7 @@ probe='for fd in $(seq 3 60); do [ -e /proc/$$/fd/$fd ] && echo "$fd $(readlink 
 	ours "the others look around"
 	create
 	ok
-	strace -f -qq -o trace -e trace=/^open -e status=successful "$RUNTIME" --root "$ROOT" state "$ID" >out
+	strace -f -qq -o trace -e trace=/^open -e signal=none -e status=successful "$RUNTIME" --root "$ROOT" state "$ID" >out
 	eq "$(sed "s/.*(//; s/\", .*//; s/.*\"//; s|^$ROOT/||; s|$(state /pid)|PID|; s|$ID|ID|" trace | sort | tr '\n' ' ')" \
 		"/proc/PID/stat /proc/sys/kernel/random/boot_id /sys/fs/cgroup ID cgroup.events mesos/ID state.json "
 }
