@@ -29,7 +29,9 @@ func begin() uintptr {
 	if nofile[1] != 0 {
 		setNofile()
 	}
-	end := grow(false)
+	grow(false)
+	var top byte // next to nothing is above it
+	end := uintptr(unsafe.Pointer(&top))
 	populate(end, heapSize)
 	return end
 }
@@ -46,15 +48,15 @@ var nofile [2]uint64
 func Nofile() (soft, hard uint64) { return nofile[0], nofile[1] }
 
 // grow has a frame as large as the stack is to be, and does nothing with it.
-// It returns where the frame ended.
 //
 //go:noinline
-func grow(use bool) uintptr {
-	var room [stackSize]byte
-	if use {
-		for i := range room {
-			room[i] = byte(i)
-		}
+func grow(use bool) byte {
+	if !use {
+		return 0 // before the frame would be cleared
 	}
-	return uintptr(unsafe.Pointer(&room)) + stackSize
+	var room [stackSize]byte
+	for i := range room {
+		room[i] = byte(i)
+	}
+	return room[stackSize/2]
 }
