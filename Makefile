@@ -134,4 +134,4 @@ fuzz: ## every fuzz target for FUZZTIME (30s) each, or all together for FUZZTOTA
 	tests/native/fuzz $(if $(FUZZTOTAL),--total $(FUZZTOTAL),$(FUZZTIME))
 
 clean: ## what the build and the tests have made; .cache/vm (kernels) stays
-	rm -rf mesoc results .cache/tests .cache/bench .cache/vm/run.*
+	rm -rf mesoc results .cache/tests .cache/bench .cache/mesoc .cache/vm/run.*

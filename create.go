@@ -56,6 +56,7 @@ var createOptions = []option{
 }
 
 func create(c *call) error {
+	first.FillHeap()
 	o, err := c.creation()
 	if err != nil {
 		return err
@@ -65,7 +66,6 @@ func create(c *call) error {
 
 // creation is what the flags of create and run ask for.
 func (c *call) creation() (libcontainer.CreateOptions, error) {
-	first.FillHeap()
 	o := libcontainer.CreateOptions{
 		ID:            c.id(),
 		Bundle:        c.flags.text("bundle"),

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"github.com/mesoc/mesoc/early/first"
 	"github.com/mesoc/mesoc/libcontainer"
 )
 
@@ -25,6 +26,7 @@ var runOptions = []option{
 }
 
 func run(c *call) error {
+	first.FillHeap()
 	o, err := c.creation()
 	if err != nil {
 		return err

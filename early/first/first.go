@@ -5,6 +5,9 @@
 //
 // Memory that is touched for the first time costs a fault a page, and these
 // faults are most of what Go takes to start.
+//
+// Package stage imports it, so every program that has the entry point has it too.
+// It knows nothing of commands: those that make a process call FillHeap.
 package first
 
 import "unsafe"
@@ -36,8 +39,8 @@ func begin() uintptr {
 	return end
 }
 
-// FillHeap is for what makes the heap large. It costs little, and nothing
-// depends on it.
+// FillHeap is for a command that makes a process, before it begins. Nothing depends
+// on it: without it, or if it is called again, only time is lost.
 func FillHeap() { populate(stackEnd+heapSize, largeHeap) }
 
 // nofile is RLIMIT_NOFILE, soft and hard, as the entry point finds it.

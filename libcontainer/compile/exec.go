@@ -89,7 +89,7 @@ func NewExec(e *Exec) *program.Program {
 func (w *writer) enterClasses(inputs []string) {
 	for _, name := range inputs {
 		tasks := w.Input(name)
-		w.write("enter the container's class of service", tasks, w.String("0"), 1)
+		w.write("enter class of service: write "+name, tasks, w.String("0"), 1)
 		w.close(tasks)
 	}
 }

@@ -121,15 +121,8 @@ func (s *session) peak(args []string) (int, error) {
 		return 0, err
 	}
 	pid := process.Pid
-	var status unix.WaitStatus
-	for {
-		_, err := unix.Wait4(pid, &status, 0, nil)
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, unix.EINTR) {
-			return 0, err
-		}
+	if _, err := wait(pid); err != nil {
+		return 0, err
 	}
 	if err := unix.PtraceSetOptions(pid, unix.PTRACE_O_TRACEEXIT); err != nil {
 		return 0, fmt.Errorf("trace %s: %w", args[0], err)
@@ -139,10 +132,8 @@ func (s *session) peak(args []string) (int, error) {
 		if err := unix.PtraceCont(pid, signal); err != nil && !errors.Is(err, unix.ESRCH) {
 			return 0, fmt.Errorf("trace %s: %w", args[0], err)
 		}
-		if _, err := unix.Wait4(pid, &status, 0, nil); err != nil {
-			if errors.Is(err, unix.EINTR) {
-				continue
-			}
+		status, err := wait(pid)
+		if err != nil {
 			return 0, err
 		}
 		signal = 0

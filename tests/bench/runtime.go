@@ -99,14 +99,18 @@ func (c *container) ended() error {
 	if err != nil {
 		return err
 	}
-	var status unix.WaitStatus
+	if _, err := wait(pid); err != nil {
+		return fmt.Errorf("wait for init %d of %s: %w", pid, c.r.name, err)
+	}
+	return nil
+}
+
+// wait waits for a child to end, or to stop if it is traced, whatever signals come.
+func wait(pid int) (status unix.WaitStatus, err error) {
 	for {
-		_, err := unix.Wait4(pid, &status, 0, nil)
+		_, err = unix.Wait4(pid, &status, 0, nil)
 		if !errors.Is(err, unix.EINTR) {
-			if err != nil {
-				return fmt.Errorf("wait for init %d of %s: %w", pid, c.r.name, err)
-			}
-			return nil
+			return status, err
 		}
 	}
 }
