@@ -35,8 +35,7 @@ var errStale = errors.New("not the wanted filter")
 // Lookup finds the filter that was stored for a profile of that text, in the
 // directory dirfd, which must belong to the caller and be writable by it alone.
 func Lookup(dirfd int, text []byte, o Options) (Filter, bool) {
-	key := o.key()
-	f, err := readCached(dirfd, cacheName(key, text), key, text)
+	f, err := readCached(dirfd, cacheName(text), &o, text)
 	return f, err == nil
 }
 
@@ -46,40 +45,49 @@ func Store(dirfd int, text []byte, o Options, f Filter) {
 	if f.Notify { // who is notified often has a name of its own for every container
 		return
 	}
-	key := o.key()
-	name := cacheName(key, text)
-	if err := writeCached(dirfd, name, encodeCached(key, text, f)); err == nil {
+	name := cacheName(text)
+	if err := writeCached(dirfd, name, encodeCached(o.key(), text, f)); err == nil {
 		prune(dirfd, name)
 	}
 }
 
 // key is what a filter depends on besides the profile.
 func (o *Options) key() string {
-	key := compilerVersion + " " + string(o.Native)
-	if o.Enosys {
-		key += " enosys"
-	}
-	return key + "\n"
+	return compilerVersion + o.enosys() + string(o.Native)
 }
 
-func cacheName(key string, text []byte) string {
-	return "filter-" + strconv.FormatUint(sum([]byte(key), text), 16)
+func (o *Options) enosys() string {
+	if o.Enosys {
+		return " enosys "
+	}
+	return " "
+}
+
+// isKey says whether b is the key. It makes no string: the first of a size costs
+// more than all else here.
+func (o *Options) isKey(b []byte) bool {
+	b, version := bytes.CutPrefix(b, []byte(compilerVersion))
+	b, enosys := bytes.CutPrefix(b, []byte(o.enosys()))
+	return version && enosys && string(b) == string(o.Native)
+}
+
+// cacheName leaves the key out: who asks with another one replaces the file.
+func cacheName(text []byte) string {
+	return string(strconv.AppendUint([]byte("filter-"), sum(text), 16))
 }
 
 // sum hashes like FNV-1a, but by words, since texts are long.
-func sum(parts ...[]byte) uint64 {
+func sum(b []byte) uint64 {
 	h := uint64(14695981039346656037)
 	mix := func(v uint64) {
 		h = bits.RotateLeft64((h^v)*1099511628211, 29)
 	}
-	for _, part := range parts {
-		mix(uint64(len(part)))
-		for ; len(part) >= 8; part = part[8:] {
-			mix(binary.NativeEndian.Uint64(part))
-		}
-		for _, c := range part {
-			mix(uint64(c))
-		}
+	mix(uint64(len(b)))
+	for ; len(b) >= 8; b = b[8:] {
+		mix(binary.NativeEndian.Uint64(b))
+	}
+	for _, c := range b {
+		mix(uint64(c))
 	}
 	return h
 }
@@ -89,7 +97,7 @@ func sum(parts ...[]byte) uint64 {
 // anyway. Numbers are in the machine's byte order, as the kernel wants the program.
 const headBytes = 3 * 8
 
-func readCached(dirfd int, name, key string, text []byte) (Filter, error) {
+func readCached(dirfd int, name string, o *Options, text []byte) (Filter, error) {
 	fd, err := openat(dirfd, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return Filter{}, err
@@ -119,7 +127,7 @@ func readCached(dirfd int, name, key string, text []byte) (Filter, error) {
 	if err := readAll(fd, b[:origin], 0); err != nil {
 		return Filter{}, errStale
 	}
-	return decodeCached(b[:origin], key)
+	return decodeCached(b[:origin], o)
 }
 
 func readAll(fd int, b []byte, at int64) error {
@@ -137,13 +145,14 @@ func readAll(fd int, b []byte, at int64) error {
 }
 
 // decodeCached reads what stands before the text.
-func decodeCached(b []byte, key string) (Filter, error) {
+func decodeCached(b []byte, o *Options) (Filter, error) {
 	order := binary.NativeEndian
-	code, n := len(b)-headBytes-len(key), int(order.Uint64(b[16:]))
-	if n <= 0 || n > unix.BPF_MAXINSNS || code != n*insnBytes || string(b[headBytes+code:]) != key {
+	n := int(order.Uint64(b[16:]))
+	if n <= 0 || n > min(unix.BPF_MAXINSNS, (len(b)-headBytes)/insnBytes) {
 		return Filter{}, errStale
 	}
-	if sum(b[8:headBytes+code]) != order.Uint64(b) {
+	end := headBytes + n*insnBytes
+	if !o.isKey(b[end:]) || sum(b[8:end]) != order.Uint64(b) {
 		return Filter{}, errStale
 	}
 	program := unsafe.Slice((*unix.SockFilter)(unsafe.Pointer(&b[headBytes])), n)
