@@ -207,13 +207,12 @@ func collect(pidfd, out int, deadline time.Time, tail *[]byte) (ended bool, err 
 	}
 	fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}, {Fd: int32(out), Events: unix.POLLIN}}
 	for {
-		wait := -1
+		wait, over := -1, false
 		if !deadline.IsZero() {
 			left := time.Until(deadline)
-			if left <= 0 {
-				return false, nil
-			}
-			wait = int(min(left, time.Hour)/time.Millisecond) + 1
+			// Who comes late looks once more: the hook may have ended in time.
+			over = left <= 0
+			wait = int((max(0, min(left, time.Hour)) + time.Millisecond - 1) / time.Millisecond)
 		}
 		if _, err := unix.Poll(fds, wait); errors.Is(err, unix.EINTR) {
 			continue // and what fds says is old
@@ -226,6 +225,9 @@ func collect(pidfd, out int, deadline time.Time, tail *[]byte) (ended bool, err 
 		if fds[0].Revents != 0 {
 			drain(out, tail)
 			return true, nil
+		}
+		if over {
+			return false, nil
 		}
 	}
 }

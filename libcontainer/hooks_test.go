@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,6 +18,10 @@ import (
 	"github.com/mesoc/mesoc/libcontainer/launch"
 	"github.com/mesoc/mesoc/libcontainer/store"
 )
+
+// timeout is that of hooks that run into it, in seconds: as much as it may take
+// a slow machine until such a hook has said all that a test looks for.
+const timeout = 5
 
 // soon is longer than anything here takes, and shorter than what must not be waited for.
 const soon = 20 * time.Second
@@ -177,18 +182,48 @@ func goneSoon(t *testing.T, pid int) {
 
 func TestHookTimeout(t *testing.T) {
 	file := t.TempDir() + "/pid"
-	err := runScript(t, `echo here; trap "" TERM INT HUP; sh -c 'echo $$ >`+file+`; exec sleep 1000' & wait; sleep 1000`, 1)
-	if err == nil || err.Error() != "run hook prestart[0] /bin/sh: timed out after 1s, output: here" {
+	err := runScript(t, `echo here; trap "" TERM INT HUP; sh -c 'echo $$ >`+file+`; exec sleep 1000' & wait; sleep 1000`, timeout)
+	if err == nil || err.Error() != "run hook prestart[0] /bin/sh: timed out after 5s, output: here" {
 		t.Errorf("error %v", err)
 	}
 	goneSoon(t, pidIn(t, file)) // it was in the hook's process group
 }
 
 func TestHookTimeoutIsNotReached(t *testing.T) {
-	for _, timeout := range []int{1, 100, 1 << 31, 1<<63 - 1} {
+	for _, timeout := range []int{100, 1 << 31, 1<<63 - 1} {
 		if err := runScript(t, "sleep 0.01", timeout); err != nil {
 			t.Errorf("timeout of %d s: %v", timeout, err)
 		}
+	}
+}
+
+// A hook that has ended in time has not timed out, however late that is seen.
+func TestCollectLate(t *testing.T) {
+	cmd := exec.Command("/bin/sh", "-c", "echo in time")
+	var pipe [2]int
+	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(pipe[0])
+	out := os.NewFile(uintptr(pipe[1]), "pipe")
+	cmd.Stdout = out
+	err := cmd.Start()
+	out.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	pidfd, err := sys.PidfdOpen(cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sys.Close(pidfd)
+	if ended, err := sys.PidfdWait(pidfd, time.Now().Add(soon)); !ended {
+		t.Fatalf("the shell does not end: %v", err)
+	}
+	var tail []byte
+	if ended, err := collect(pidfd, pipe[0], time.Now().Add(-time.Second), &tail); !ended || err != nil || string(tail) != "in time\n" {
+		t.Errorf("ended %v, %v, output %q", ended, err, tail)
 	}
 }
 
@@ -201,8 +236,8 @@ func TestHookLeavesSomebody(t *testing.T) {
 		"silent":               {`sleep 1000 & echo $! >%`, "", 0},
 		"in another session":   {`setsid sh -c 'echo $$ >%; exec sleep 1000' & while ! [ -s % ]; do :; done; exit 2`, "exit status 2", 0},
 		"endless output":       {`yes & echo $! >%; exit 4`, "exit status 4", 0},
-		"endless and no end":   {`yes & echo $! >%; wait`, "timed out after 1s", 1},
-		"endless, other group": {`setsid sh -c 'echo $$ >%; exec yes' & wait`, "timed out after 1s", 1},
+		"endless and no end":   {`yes & echo $! >%; wait`, "timed out after 5s", timeout},
+		"endless, other group": {`setsid sh -c 'echo $$ >%; exec yes' & wait`, "timed out after 5s", timeout},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := t.TempDir() + "/pid"
