@@ -190,6 +190,10 @@ func TestCreateFits(t *testing.T) {
 	}
 	cmd.Process.Kill()
 	cmd.Wait()
+	// Kernels of late take a process out of its cgroup after its parent has been told.
+	if err := p.Container.WaitEmpty(soon()); err != nil {
+		t.Fatal(err)
+	}
 	if err := p.Container.Freeze(soon()); err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func (g *generator) pure(data int) *program.Op {
 	case 5:
 		return g.Call("seek", unix.SYS_LSEEK, c(data), g.value(), c(unix.SEEK_SET)).Keep(pick(g, g.words))
 	case 6:
-		return g.Call("seek", unix.SYS_LSEEK, pick(g, g.fds).Arg(), c(g.IntN(1000)), c(g.IntN(4))).Keep(pick(g, g.fds))
+		return g.Call("seek", unix.SYS_LSEEK, pick(g, g.fds).Arg(), c(g.IntN(1000)), c(g.IntN(4))).Keep(pick(g, g.words))
 	case 7:
 		return g.Call("no such call", 0xffff)
 	}

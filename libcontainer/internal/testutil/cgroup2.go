@@ -122,7 +122,7 @@ func waitEvents(dir string, timeout time.Duration) error {
 	if err != nil || !strings.Contains(string(buf[:n]), "populated 1") {
 		return nil
 	}
-	_, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLPRI}}, int(timeout.Milliseconds()))
+	_, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLPRI}}, int(max(0, timeout.Milliseconds())))
 	if err == unix.EINTR {
 		return nil
 	}
