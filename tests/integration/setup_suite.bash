@@ -49,11 +49,11 @@ small_tools() {
 	export PATH
 }
 
-# start_watchdog ends runtimes that hang for a minute, so that a test fails
+# start_watchdog ends runtimes that hang for two minutes, so that a test fails
 # instead of never ending.
 start_watchdog() {
 	mkfifo "$BATS_SUITE_TMPDIR/life"
-	"$RIG" watchdog "$RUNTIME" 60 <"$BATS_SUITE_TMPDIR/life" 3>&- &
+	"$RIG" watchdog "$RUNTIME" 120 <"$BATS_SUITE_TMPDIR/life" 3>&- &
 	exec {LIFE}>"$BATS_SUITE_TMPDIR/life"
 }
 

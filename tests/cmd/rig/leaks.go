@@ -59,12 +59,12 @@ func bundle(args []string) error {
 
 // leaks looks for what a container named ID… has left: entries of the state
 // directory, cgroups, mounts below DIR, tagged processes. What is on its way
-// out is given five seconds.
+// out is given ten seconds.
 func leaks(args []string) error {
 	if len(args) != 3 {
 		return fmt.Errorf("want ID STATE DIR")
 	}
-	end := time.Now().Add(5 * time.Second)
+	end := time.Now().Add(10 * time.Second)
 	for {
 		left, err := remains(args[0], args[1], args[2])
 		if err != nil || len(left) == 0 {

@@ -33,7 +33,7 @@ func wait(args []string) error {
 	}
 	end := time.Now().Add(time.Duration(seconds * float64(time.Second)))
 	for {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(time.Until(end).Milliseconds()))
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(max(0, time.Until(end).Milliseconds())))
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
