@@ -179,7 +179,10 @@ leaf() {
 }
 
 # local_memory_events: until the test ends memory.events tells nothing of the cgroups below.
+# All mounts of it change, so files that run side by side take turns.
 local_memory_events() {
+	exec {TURN}>/run/memory_localevents
+	flock "$TURN"
 	mount -o remount,memory_localevents /sys/fs/cgroup
 	# With the source named, the options that are there do not stay.
 	undo 'mount -t cgroup2 -o remount,nsdelegate cgroup2 /sys/fs/cgroup && ! grep -q memory_localevents /proc/self/mountinfo'
