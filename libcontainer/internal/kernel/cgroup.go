@@ -88,7 +88,9 @@ func cgroupFileBelow(mount, name, beside string) Answer {
 		if unix.Faccessat(fd, e.Name+"/"+name, unix.F_OK, 0) == nil {
 			return Yes
 		}
-		return No
+		if unix.Faccessat(fd, e.Name+"/"+beside, unix.F_OK, 0) == nil { // else the cgroup has gone meanwhile
+			return No
+		}
 	}
 	return CouldNotTell
 }
