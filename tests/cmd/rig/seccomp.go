@@ -60,12 +60,8 @@ func seccomp(args []string) error {
 	if err != nil {
 		return err
 	}
-	// Who sees the socket may connect: it gets its name when it listens.
-	l, err := bind(args[0] + ".new")
+	l, err := bind(args[0])
 	if err != nil {
-		return err
-	}
-	if err := os.Rename(args[0]+".new", args[0]); err != nil {
 		return err
 	}
 	for {

@@ -49,17 +49,19 @@ func receive(path string) ([]byte, []int, error) {
 }
 
 // bind listens on a path of any length: the kernel takes 107 bytes, so the
-// directory is entered first.
+// directory is entered first. Who sees the socket may connect: it gets its name
+// when it listens.
 func bind(path string) (*net.UnixListener, error) {
 	if err := os.Chdir(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Base(path), Net: "unix"})
+	name := filepath.Base(path)
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: name + ".new", Net: "unix"})
 	if err != nil {
 		return nil, err
 	}
 	l.SetUnlinkOnClose(false)
-	return l, nil
+	return l, os.Rename(name+".new", name)
 }
 
 // console writes what it learns of the terminal to OUT.facts, so that a test
