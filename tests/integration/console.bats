@@ -58,7 +58,7 @@ said() { grep -q "$1" console.out; }
 	ok
 	stopped
 	exec 9>&-
-	eventually said 1000
+	eventually said '^1000.$'
 	matches "$(tr -d '\r' <console.out)" $'^1000 6[0-9]{2}\nhi\n1000$'
 }
 
@@ -177,6 +177,7 @@ exec_console() {
 	exec_console --tty --pid-file "$T/pid" "$ID" sh -c 'tty; echo "rdev $(stat -L -c %t:%T /proc/$$/fd/0 /proc/$$/fd/1 /proc/$$/fd/2 | tr "\n" " ")"
 		echo via-tty >/dev/tty; [ -e /dev/console ] && echo console; cut -d" " -f7 /proc/self/stat; read -r line; echo "read $line"; exit 0'
 	ok
+	eventually grep -q done=1 console.out.facts
 	has "$(cat console.out.facts)" "fds=1"
 	eventually said 34816
 	echo hello >&9
@@ -232,11 +233,12 @@ exec_console() {
 	END
 	(status=0; attached "echo \$\$ >pid; . ./session"; echo "$status" >code; cp typescript all) &
 	eventually grep -q up typescript
-	stty -F "$(readlink "/proc/$(cat pid)/fd/0")" rows 40 cols 50
+	# One of the two, because stty sets one after the other, and the program tells the first change.
+	stty -F "$(readlink "/proc/$(cat pid)/fd/0")" rows 40
 	eventually test -e all
 	wait
 	output=$(tr -d '\r' <all)
-	lines up "40 50"
+	lines up "40 97"
 	eq "$(cat code)" 6 "exit status"
 }
 

@@ -208,7 +208,7 @@ plant() {
 	fails "not running"
 	rt delete --force "$ID"
 	ok
-	kill -0 "$pid" 2>/dev/null && kill -KILL "$pid"
+	kill -KILL "$pid" 2>/dev/null || :
 	eventually no_cgroups
 }
 

@@ -5,7 +5,7 @@
 load helpers
 
 @test "create, start, kill, delete: one container through all its statuses" {
-	script 'echo ran; echo 1 >/ran; trap "exit 0" TERM; while :; do sleep 0.1; done' '/annotations={"org.example.a":"b","empty":""}'
+	script 'trap "exit 0" TERM; echo ran; echo 1 >/ran; while :; do sleep 0.1; done' '/annotations={"org.example.a":"b","empty":""}'
 	create
 	ok
 	eq "$output$stderr" ""
