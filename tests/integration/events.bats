@@ -45,7 +45,7 @@ $ID"
 
 @test "--stats: limits and what is used" {
 	need controller:memory controller:pids
-	script 'dd if=/dev/zero of=/dev/shm/x bs=1M count=8 2>/dev/null; echo up; sleep 1000' '/linux/resources={"memory":{"limit":104857600},"pids":{"limit":50}}'
+	script 'dd if=/dev/zero of=/dev/shm/x bs=1M count=10 2>/dev/null; echo up; sleep 1000' '/linux/resources={"memory":{"limit":104857600},"pids":{"limit":50}}'
 	start_box
 	eventually grep -q up "$INIT_OUT"
 	rt events --stats "$ID"
@@ -167,6 +167,10 @@ $ID"
 	ours "runc has no cgroup below"
 	need controller:memory
 	local_memory_events
+	# Of its own, because it gets a limit that others would not survive.
+	export MESOC_CGROUPS_ROOT=$ID.root
+	mkdir "/sys/fs/cgroup/$ID.root"
+	undo "rmdir /sys/fs/cgroup/$ID.root"
 	script 'echo up; while read -r line </go; do rig burn 200; echo "burnt $line $?"; done' '/linux/resources/memory={"limit":33554432,"swap":33554432}'
 	mkfifo "$BASE/go"
 	start_box
@@ -178,8 +182,7 @@ $ID"
 	eventually grep -q "burnt own 137" "$INIT_OUT"
 	eventually told 1
 	# For a limit further up only the kill is counted: in the leaf.
-	echo 16M >/sys/fs/cgroup/mesos/memory.max
-	undo 'echo max >/sys/fs/cgroup/mesos/memory.max'
+	echo 16M >"/sys/fs/cgroup/$ID.root/memory.max"
 	echo others >"$BASE/go"
 	eventually grep -q "burnt others 137" "$INIT_OUT"
 	eventually told 2
@@ -194,7 +197,7 @@ $ID"
 	need controller:memory controller:pids
 	script 'sleep 1000' '/linux/resources={"memory":{"limit":209715200,"swap":209715200},"pids":{"limit":50}}'
 	start_box
-	script 'dd if=/dev/zero of=/dev/shm/x bs=1M count=8 2>/dev/null; echo up; read -r line </go; rm /dev/shm/x; rig burn 200; echo "burnt $?"; sleep 1000' \
+	script 'dd if=/dev/zero of=/dev/shm/x bs=1M count=10 2>/dev/null; echo up; read -r line </go; rm /dev/shm/x; rig burn 200; echo "burnt $?"; sleep 1000' \
 		'/linux/resources={"memory":{"limit":33554432,"swap":33554432}}'
 	mkfifo "$BASE/go"
 	rt run --detach --parent "$ID" --bundle "$BUNDLE" "$ID.c"
