@@ -66,9 +66,11 @@ func readMessage(sock int) (first uint32, e Event, err error) {
 	e = Event{Code: binary.NativeEndian.Uint32(msg[4:]), FD: -1}
 	first = binary.NativeEndian.Uint32(msg[:])
 	switch {
-	case err != nil && !errors.Is(err, unix.ECONNRESET):
+	case errors.Is(err, unix.ECONNRESET):
+		err = unheard{}
+	case err != nil:
 		err = fmt.Errorf("hear from the process: %w", err)
-	case n == 0 || err != nil:
+	case n == 0:
 		err = ErrDied
 	case n != len(msg):
 		err = fmt.Errorf("hear from the process: a message of %d bytes", n)
@@ -83,11 +85,21 @@ func readMessage(sock int) (first uint32, e Event, err error) {
 	return first, e, err
 }
 
+// unheard is the ErrDied of a process that has not read all that was sent to it,
+// or not accepted the connection.
+type unheard struct{}
+
+func (unheard) Error() string { return ErrDied.Error() }
+func (unheard) Unwrap() error { return ErrDied }
+
 // ReadReport waits on a connection to a stage whose last steps are running: nil
-// when it has become another program, else the step and errno that failed.
+// when it has become another program, else the step and errno that failed, or an
+// error if the stage ended before it accepted the connection.
 func ReadReport(conn int) (step int, errno unix.Errno, err error) {
 	first, e, err := readMessage(conn)
 	switch {
+	case err == unheard{}:
+		return 0, 0, err
 	case errors.Is(err, ErrDied):
 		return 0, 0, nil
 	case err != nil:

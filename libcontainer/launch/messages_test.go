@@ -114,6 +114,28 @@ func TestReadReport(t *testing.T) {
 	}
 }
 
+// A gate whose process dies before it has opened is no program that runs.
+func TestReadReportOfNobody(t *testing.T) {
+	dir, err := sys.Openat(sys.CWD, t.TempDir(), unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sys.Close(dir)
+	gate, err := sys.Listen(unix.SOCK_SEQPACKET, dir, "gate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := sys.ConnectAt(unix.SOCK_SEQPACKET, dir, "gate")
+	sys.Close(gate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sys.Close(conn)
+	if _, errno, err := ReadReport(conn); errno != 0 || !errors.Is(err, ErrDied) {
+		t.Errorf("%v, %v", errno, err)
+	}
+}
+
 // The dialogue can be taken over by another child.
 func TestFollow(t *testing.T) {
 	first, second := start(t, spec(holder())), start(t, spec(holder()))
