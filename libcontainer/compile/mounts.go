@@ -16,7 +16,7 @@ func (w *writer) mount(index int) {
 	m := &w.plan.Mounts[index]
 	switch {
 	case m.Remount:
-		w.remount(m)
+		w.remount(index)
 	case m.IDMapped:
 		w.bind(m, w.Input(InputSource(index)))
 	case m.Bind:
@@ -173,17 +173,26 @@ func (w *writer) copyUp(index int, below, top program.Cell) {
 }
 
 // remount changes the mount that is at the destination already.
-func (w *writer) remount(m *plan.Mount) {
+func (w *writer) remount(index int) {
+	m := &w.plan.Mounts[index]
 	target := w.fdcell("target")
 	w.openat2("open "+m.Destination+" in the root", w.root, below(m.Destination), openHow{flags: dirHandle, resolve: inRoot}, target)
+	flags := m.Flags | unix.MS_REMOUNT
+	last := readonlyLast(m)
+	if last {
+		flags &^= unix.MS_RDONLY
+		w.later[index] = target
+	}
 	if m.Bind {
 		w.attributes(m, target)
 	} else {
 		w.Call("enter "+m.Destination+" in the root", unix.SYS_FCHDIR, target.Arg())
-		w.mountCall("remount "+m.Destination, m.Source, ".", m.Type, m.Flags|unix.MS_REMOUNT, m.Data)
+		w.mountCall("remount "+m.Destination, m.Source, ".", m.Type, flags, m.Data)
 	}
 	w.setPropagation(m, target)
-	w.close(target)
+	if !last {
+		w.close(target)
+	}
 }
 
 // inheritMode gives the root of a tmpfs the mode that the directory beneath
@@ -219,6 +228,12 @@ func (w *writer) setPropagation(m *plan.Mount, tree program.Cell) {
 // bind mounts a file or directory of the host. The copy is finished while it
 // is detached, so that nobody sees it half done.
 func (w *writer) bind(m *plan.Mount, tree program.Cell) {
+	if m.Destination == "/proc" {
+		// A directory that only looks like it would be believed by everybody inside.
+		fs := w.Space(statfsSize)
+		w.Call("look at "+m.Source+" for /proc", unix.SYS_FSTATFS, tree.Arg(), fs.Arg())
+		w.Check("see that "+m.Source+" is a proc, for /proc", fs, ^uint64(0), unix.PROC_SUPER_MAGIC, uintptr(unix.EINVAL))
+	}
 	w.attributes(m, tree)
 	target := w.fdcell("target")
 	w.openTarget(m, tree, target)

@@ -42,8 +42,11 @@ func (w *writer) terminal() {
 	w.close(slave)
 	// A message must have some ordinary data: the name that terminals have.
 	const name = "/dev/ptmx"
-	w.sendFD("send the terminal to the console socket", w.Input(InputConsole), master, w.String(name), len(name))
+	socket := w.Input(InputConsole)
+	w.sendFD("send the terminal to the console socket", socket, master, w.String(name), len(name))
 	w.close(master)
+	// Whoever reads it to its end is not to wait until the program is started.
+	w.close(socket)
 }
 
 // console mounts the terminal on /dev/console.

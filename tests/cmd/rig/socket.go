@@ -15,7 +15,7 @@ import (
 )
 
 // receive takes one connection on a socket and what is sent with it: the
-// message and the descriptors.
+// message and the descriptors. Nothing may follow but its end.
 func receive(path string) ([]byte, []int, error) {
 	l, err := bind(path)
 	if err != nil {
@@ -44,6 +44,10 @@ func receive(path string) ([]byte, []int, error) {
 			return nil, nil, err
 		}
 		fds = append(fds, list...)
+	}
+	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
+	if more, err := c.Read(data[n:]); more != 0 || !errors.Is(err, io.EOF) {
+		return nil, nil, fmt.Errorf("behind the message: %d bytes, %w", more, err)
 	}
 	return data[:n], fds, nil
 }
