@@ -143,7 +143,11 @@ func socketActivation(preserve int) (activation, error) {
 		a = activation{listen: int(n), env: []string{"LISTEN_FDS=" + strconv.FormatInt(n, 10), "LISTEN_PID=1"}}
 	}
 	for fd := 3; fd < 3+a.listen+preserve; fd++ {
-		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil {
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+		if err == nil && flags&unix.FD_CLOEXEC != 0 {
+			err = unix.EBADF // it is our own: none that a caller hands on is closed by exec
+		}
+		if err != nil {
 			return a, fmt.Errorf("hand descriptor %d on (LISTEN_FDS=%d, --preserve-fds %d): %w", fd, a.listen, preserve, err)
 		}
 	}

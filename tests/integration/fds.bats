@@ -95,6 +95,10 @@ probe='for fd in $(seq 3 60); do [ -e /proc/$$/fd/$fd ] && echo "$fd $(readlink 
 		create --preserve-fds 3
 		fails fd
 		clean
+		# An attached run has some of its own there by then.
+		rt run --preserve-fds 1 --bundle "$BUNDLE" "$ID"
+		fails "descriptor 3"
+		clean
 		create --preserve-fds=-1
 		fails
 		clean
