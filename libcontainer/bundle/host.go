@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"errors"
+	"path"
 	"strconv"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -41,9 +42,10 @@ func (c *checker) sourceExists(dir string, i int, m *specs.Mount) {
 	if m.Source == "" || hasNUL(m.Source) {
 		return
 	}
-	bind := false
+	bind, remount := false, false
 	for _, o := range m.Options {
 		bind = bind || o == "bind" || o == "rbind"
+		remount = remount || o == "remount"
 	}
 	if !bind {
 		return
@@ -52,6 +54,11 @@ func (c *checker) sourceExists(dir string, i int, m *specs.Mount) {
 	var st unix.Stat_t
 	if err := statRetry(source, &st); err != nil {
 		c.failed(at("/mounts", i, "source"), source, err)
+		return
+	}
+	var fs unix.Statfs_t
+	if path.Clean("/"+m.Destination) == "/proc" && !remount && unix.Statfs(source, &fs) == nil && fs.Type != unix.PROC_SUPER_MAGIC {
+		c.bad(at("/mounts", i, "source"), source, "must be a proc, for /proc")
 	}
 }
 

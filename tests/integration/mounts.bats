@@ -489,6 +489,29 @@ mount_line() {
 	clean
 }
 
+@test "a bind on /proc: only of a proc" {
+	mkdir -p fake/self
+	edit "$(mount_edit /proc none "$T/fake" rbind)"
+	create
+	fails /proc proc
+	clean
+	cp "$BATS_TEST_DIRNAME/testdata/config.json" "$BUNDLE/config.json"
+	in_box "$MI"'mi /proc' "$(mount_edit /proc none /proc rbind,nosuid)"
+	mount_line /proc nosuid
+	clean
+}
+
+@test "remount: of what is there already, read-only too" {
+	in_box "$MI"'for i in 1 2 3; do mi /m/$i; done' \
+		"$(mount_edit /m/1 tmpfs tmpfs '')" "$(mount_edit /m/1 tmpfs tmpfs remount,ro)" \
+		"$(mount_edit /m/2 tmpfs tmpfs '')" "$(mount_edit /m/2 tmpfs tmpfs remount,size=1m)" \
+		"$(mount_edit /m/3 tmpfs tmpfs ro)" "$(mount_edit /m/3/below tmpfs tmpfs '')"
+	mount_line /m/1 '\[ro,relatime\]'
+	mount_line /m/2 '\[rw,relatime\]' 'size=1024k'
+	mount_line /m/3 '\[ro,relatime\]'
+	clean
+}
+
 @test "the cgroup mount shows the container's own cgroup as its root" {
 	in_box 'cat /proc/self/cgroup | tail -n 1; grep -qx $$ /sys/fs/cgroup/cgroup.procs && echo mine; ls -d /sys/fs/cgroup/mesos 2>&1; echo 1 2>&1 >/sys/fs/cgroup/cgroup.procs; true'
 	lines "0::/" mine
