@@ -11,12 +11,11 @@ follow() {
 }
 
 # attached: it waits for what is going to happen, so it has looked at what has.
-attached() {
-	eventually grep -q 'do_poll\|do_sys_poll\|poll_schedule' "/proc/$EVENTS/wchan" "/proc/$EVENTS"/task/*/wchan
-}
+attached() { eventually polls; }
+polls() { grep -qs 'do_poll\|do_sys_poll\|poll_schedule' "/proc/$EVENTS"/task/*/wchan; } # threads come and go
 
 ended() {
-	"$RIG" wait "$EVENTS" 20
+	"$RIG" wait "$EVENTS" 60
 	wait "$EVENTS" || die "events: status $?: $(<events.err)"
 	eq "$(cat events.err)" ""
 }
@@ -151,7 +150,7 @@ $ID"
 	mkfifo "$BASE/go"
 	start_box
 	eventually grep -q up "$INIT_OUT"
-	follow --interval 200ms
+	follow --interval 2s # so long that it also waits
 	rt update --memory 32m --memory-swap 32m "$ID"
 	ok
 	with_limit() { tail -n 1 events | grep -q '"usage":{"limit":33554432'; }
