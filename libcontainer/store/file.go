@@ -29,7 +29,13 @@ func (l *Locked) write(data []byte) error {
 func (s *Store) load(dir int, id string) (Record, error) {
 	data, err := readRecord(dir, recordName)
 	if errors.Is(err, unix.ENOENT) {
-		return Record{}, s.missing(dir, id)
+		written, missing := s.missing(dir, id)
+		if !written {
+			return Record{}, missing
+		}
+		if data, err = readRecord(dir, recordName); errors.Is(err, unix.ENOENT) {
+			return Record{}, &idError{ErrNotExist, id, nil} // and removed
+		}
 	}
 	var r Record
 	if err == nil {
@@ -47,10 +53,10 @@ func (s *Store) load(dir int, id string) (Record, error) {
 // missing tells a directory that has no record yet from one that has been
 // removed since it was opened, and from one in which there is more. That has
 // lost its record, which comes before all else and goes after it, or was never
-// a container's.
-func (s *Store) missing(dir int, id string) error {
+// a container's. The record may have been written since it was looked for.
+func (s *Store) missing(dir int, id string) (written bool, _ error) {
 	if s.stillThere(id, dir) != nil {
-		return &idError{ErrNotExist, id, nil}
+		return false, &idError{ErrNotExist, id, nil}
 	}
 	_, err := unix.Seek(dir, 0, unix.SEEK_SET)
 	var entries []sys.Dirent
@@ -58,16 +64,21 @@ func (s *Store) missing(dir int, id string) error {
 		entries, err = sys.ReadDir(dir)
 	}
 	if err != nil {
-		return fail("read directory", s.path(id), err)
+		return false, fail("read directory", s.path(id), err)
 	}
+	other := ""
 	for _, e := range entries {
 		switch {
-		case e.Name == recordName: // written since
-		case !strings.HasPrefix(e.Name, "."+recordName+"."): // what a write leaves that was killed
-			return fail("read", s.path(id)+"/"+recordName, errors.New("it is not there, but "+strconv.Quote(e.Name)+" is"))
+		case e.Name == recordName:
+			return true, nil
+		case other == "" && !strings.HasPrefix(e.Name, "."+recordName+"."): // what a write leaves that was killed
+			other = e.Name
 		}
 	}
-	return &idError{ErrNotExist, id, ErrIncomplete}
+	if other != "" {
+		return false, fail("read", s.path(id)+"/"+recordName, errors.New("it is not there, but "+strconv.Quote(other)+" is"))
+	}
+	return false, &idError{ErrNotExist, id, ErrIncomplete}
 }
 
 // readRecord reads the record's bytes. What stands at its name may be anything:

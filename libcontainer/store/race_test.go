@@ -247,3 +247,21 @@ func TestKillWhileSaving(t *testing.T) {
 		t.Errorf("left: %q, %v", ids, err)
 	}
 }
+
+// Create may write the record, and more, after a reader has looked for it.
+func TestMissingRecordWrittenSince(t *testing.T) {
+	s := newStore(t)
+	l := create(t, s, "c")
+	if err := os.WriteFile(s.path("c")+"/gate", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []bool{true, false} {
+		written, err := s.missing(l.dir, "c")
+		if written != want || (err == nil) != want {
+			t.Errorf("got %v, %v, want %v", written, err, want)
+		}
+		if err := os.Remove(s.path("c") + "/" + recordName); want && err != nil {
+			t.Fatal(err)
+		}
+	}
+}
