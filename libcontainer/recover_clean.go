@@ -1,6 +1,7 @@
 package libcontainer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -30,6 +31,10 @@ func (v *recovery) clean() {
 		tasks = append(tasks, task{o.ID, o.Cgroup, func() (bool, error) { return v.cleanOrphan(o) }})
 	}
 	slices.SortStableFunc(tasks, func(a, b task) int {
+		if a.cgroup == "" || b.cgroup == "" {
+			// Only the id was taken, which an orphan that has it is going to need.
+			return cmp.Compare(len(a.cgroup), len(b.cgroup))
+		}
 		return strings.Count(b.cgroup, "/") - strings.Count(a.cgroup, "/")
 	})
 	v.deadline = time.Now().Add(createPatience)
@@ -43,6 +48,7 @@ func (v *recovery) clean() {
 		}
 	}
 	slices.Sort(v.Cleaned)
+	v.Cleaned = slices.Compact(v.Cleaned)
 }
 
 // cleanIncomplete destroys what a create has left that was killed. It is not

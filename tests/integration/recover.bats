@@ -99,6 +99,20 @@ plant() {
 	reports
 	rt list --quiet
 	eq "$output" ""
+	# And one of which the directory is left, but empty: both at once.
+	start_box
+	pid=$(state /pid)
+	rm "$ROOT/$ID"/*
+	orphan="{\"id\":\"$ID\",\"cgroup\":\"$ID.root/$ID\",\"processes\":[$pid]}"
+	reserved="{\"id\":\"$ID\",\"phase\":\"reserved\"}"
+	rt recover --clean
+	ok
+	reports '' "$orphan" "$reserved" '' "\"$ID\""
+	dead "$pid"
+	[ ! -e "$TREE/$ID" ] && [ ! -e "$ROOT/$ID" ]
+	rt recover --clean
+	ok
+	reports
 }
 
 @test "recover: cgroups that somebody else made: with processes an orphan, empty not ours" {
