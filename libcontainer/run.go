@@ -104,15 +104,21 @@ func (c *creation) attend(o *RunOptions, tty *terminal, queue signals.Queue) (in
 	if err != nil {
 		return 0, fmt.Errorf("wait for container %s: %w", o.ID, err)
 	}
-	end := &store.Termination{ExitCode: status.Code, Signal: int(status.Signal), Finished: time.Now()}
-	switch {
-	case o.Keep && c.record.Termination != nil: // the supervisor has recorded it
-		return code, nil
-	case o.Keep:
-		c.runtime.recordEnd(&c.record, end, nil)
+	if o.Keep && c.record.Termination != nil { // the supervisor has recorded it
 		return code, nil
 	}
-	mergeEnd(&c.record, end, nil)
+	end := &store.Termination{ExitCode: status.Code, Signal: int(status.Signal), Finished: time.Now()}
+	var limit *store.Limitation
+	if o.Keep || c.record.Parent != "" { // somebody may ask
+		if limit, err = c.limitationSeen(status); err != nil {
+			c.runtime.warn("find out whether memory ended container %s: %v", o.ID, err)
+		}
+	}
+	if o.Keep {
+		c.runtime.recordEnd(&c.record, end, limit)
+		return code, nil
+	}
+	mergeEnd(&c.record, end, limit)
 	if err := c.runtime.deleteEnded(&c.record); err != nil {
 		return code, err
 	}

@@ -149,7 +149,7 @@ const killedCode = 128 + int(unix.SIGKILL)
 // nor is one for a limit of a container inside it.
 func memoryLimitation(end *launch.End) *store.Limitation {
 	events := cgroup2.SumMemoryEvents(end.MemoryEvents[:]...)
-	if events.OOM == 0 || events.OOMKill == 0 || end.Status.Signal != unix.SIGKILL && end.Status.Code != killedCode {
+	if events.OOM == 0 || events.OOMKill == 0 || !killed(end.Status) {
 		return nil
 	}
 	var limit, peak *uint64
@@ -159,7 +159,39 @@ func memoryLimitation(end *launch.End) *store.Limitation {
 	if n, err := strconv.ParseUint(strings.TrimSpace(end.MemoryPeak), 10, 64); err == nil { // from Linux 5.19 on
 		peak = &n
 	}
-	return memoryExceeded(limit, peak, "processes killed "+strconv.FormatUint(events.OOMKill, 10))
+	return memoryExceeded(limit, peak, processesKilled(&events))
+}
+
+// limitationSeen is memoryLimitation for one that we were the parent of. What
+// was counted before the container in a cgroup that it has not made cannot be
+// told from its own.
+func (c *container) limitationSeen(status sys.ExitStatus) (*store.Limitation, error) {
+	if !killed(status) || !c.record.CgroupMade {
+		return nil, nil
+	}
+	cg, err := c.cgroup()
+	if err != nil || cg == nil {
+		return nil, err
+	}
+	defer cg.Close()
+	events, err := cg.OwnMemoryEvents(c.record.CgroupLeaf)
+	if err != nil || events == nil || events.OOM == 0 || events.OOMKill == 0 {
+		return nil, err
+	}
+	m, err := cg.Memory()
+	if err != nil || m == nil {
+		return nil, err
+	}
+	return memoryExceeded(m.Limit, m.Peak, processesKilled(events)), nil
+}
+
+// killed says whether init was killed, or says of its own child that it was.
+func killed(status sys.ExitStatus) bool {
+	return status.Signal == unix.SIGKILL || status.Code == killedCode
+}
+
+func processesKilled(events *cgroup2.MemoryEvents) string {
+	return "processes killed " + strconv.FormatUint(events.OOMKill, 10)
 }
 
 // memoryExceeded is the limitation of a container whose limit was hit. Mesos'

@@ -18,6 +18,7 @@ type note struct {
 	limit *store.Limitation
 	end   *store.Termination // nil if it lives, or nobody knows how it ended
 	late  bool               // it had ended before it was watched
+	kill  bool               // it lived when we killed it
 	since time.Time          // when it was tried first
 }
 
@@ -34,6 +35,9 @@ func (w *watcher) finish() {
 			if !c.pending.late {
 				c.pending.end.Finished = time.Now()
 			}
+		case errors.Is(err, unix.ENODATA) && c.pending.kill:
+			// Its parent was faster, but it was our doing.
+			c.pending.end = &store.Termination{Signal: int(unix.SIGKILL), Finished: time.Now()}
 		case !errors.Is(err, unix.ENODATA):
 			w.runtime.warn("watch container %s: find out how it ended: %v", c.id, err)
 		}

@@ -162,6 +162,8 @@ func (w *watcher) kill(c *watched) {
 	if err == nil && cg != nil {
 		defer cg.Close()
 		if err = w.proven(c); err == nil {
+			ended, waitErr := sys.PidfdWait(c.pidfd, time.Now())
+			c.pending.kill = waitErr == nil && !ended
 			err = c.killCgroups(cg)
 		}
 	}

@@ -144,6 +144,36 @@ STAMP='"finished_at":"20[0-9-]{8}T[0-9:]{8}(\.[0-9]+)?Z"'
 	eq "$(state /mesoc/termination/exit_code)" 5
 }
 
+@test "wait: an attached run has seen that it was memory" {
+	need controller:memory
+	limits='/linux/resources={"memory":{"limit":16777216,"swap":16777216}}'
+	memory='"reason":"REASON_CONTAINER_LIMITATION_MEMORY","message":"Memory limit exceeded: limit 16\.0MB,[^"]* processes killed 1","resources":\{"mem":16\}'
+	script 'x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done' "$limits"
+	rt run --keep --bundle "$BUNDLE" "$ID"
+	eq "$status" 137
+	rt wait "$ID"
+	eq "$status" 137
+	matches "$output" "^\{\"signal\":9,$memory,$STAMP\}\$"
+	eq "$(state /mesoc/termination/resources/mem)" 16
+	rt delete "$ID"
+	ok
+	# Of one that was nested its root remembers it.
+	script 'sleep 1000' '/linux/resources={}'
+	start_box
+	script '(x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done); exit $?' "$limits"
+	rt run --bundle "$BUNDLE" --parent "$ID" "$ID.in"
+	eq "$status" 137
+	rt wait "$ID.in"
+	eq "$status" 137
+	matches "$output" "^\{\"exit_code\":137,$memory,$STAMP\}\$"
+	# Not for want of memory.
+	script 'exit 137' "$limits"
+	rt run --keep --bundle "$BUNDLE" --parent "$ID" "$ID.k"
+	rt wait "$ID.k"
+	eq "$status" 137
+	hasnt "$output" reason
+}
+
 @test "wait: the limit for which a container was ended" {
 	script 'exit 5'
 	rt run --keep --bundle "$BUNDLE" "$ID"

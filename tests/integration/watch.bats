@@ -312,6 +312,7 @@ burn() { echo >"$BASE/go.$1"; }
 	dead "$pid"
 	eq "$(state /mesoc/termination/reason)" REASON_CONTAINER_LIMITATION_MEMORY
 	eq "$(state /mesoc/termination/resources/mem)" 32
+	eq "$(state /mesoc/termination/signal)" 9 # who kills it knows, also where the kernel does not tell
 	has "$(cat watch.1)" "\"message\":\"$(state /mesoc/termination/message)\""
 	rt recover
 	ok
