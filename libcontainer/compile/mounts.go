@@ -176,7 +176,11 @@ func (w *writer) copyUp(index int, below, top program.Cell) {
 func (w *writer) remount(index int) {
 	m := &w.plan.Mounts[index]
 	target := w.fdcell("target")
-	w.openat2("open "+m.Destination+" in the root", w.root, below(m.Destination), openHow{flags: dirHandle, resolve: inRoot}, target)
+	open := openHow{flags: dirHandle, resolve: inRoot}
+	if m.Bind {
+		open.flags = handle // a file, too
+	}
+	w.openat2("open "+m.Destination+" in the root", w.root, below(m.Destination), open, target)
 	flags := m.Flags | unix.MS_REMOUNT
 	last := readonlyLast(m)
 	if last {

@@ -502,13 +502,16 @@ mount_line() {
 }
 
 @test "remount: of what is there already, read-only too" {
-	in_box "$MI"'for i in 1 2 3; do mi /m/$i; done' \
+	echo text >file
+	in_box "$MI"'for i in 1 2 3 4; do mi /m/$i; done' \
 		"$(mount_edit /m/1 tmpfs tmpfs '')" "$(mount_edit /m/1 tmpfs tmpfs remount,ro)" \
 		"$(mount_edit /m/2 tmpfs tmpfs '')" "$(mount_edit /m/2 tmpfs tmpfs remount,size=1m)" \
-		"$(mount_edit /m/3 tmpfs tmpfs ro)" "$(mount_edit /m/3/below tmpfs tmpfs '')"
+		"$(mount_edit /m/3 tmpfs tmpfs ro)" "$(mount_edit /m/3/below tmpfs tmpfs '')" \
+		"$(mount_edit /m/4 bind "$T/file" bind,nodev)" "$(mount_edit /m/4 bind "$T/file" bind,remount,ro)"
 	mount_line /m/1 '\[ro,relatime\]'
 	mount_line /m/2 '\[rw,relatime\]' 'size=1024k'
 	mount_line /m/3 '\[ro,relatime\]'
+	mount_line /m/4 '\[ro,'
 	clean
 }
 
