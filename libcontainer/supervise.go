@@ -90,8 +90,24 @@ func (c *creation) entrust() error {
 }
 
 // supervisorWait is how long a supervisor may take to write down an end: it is
-// about to.
-const supervisorWait = time.Second
+// about to. One that somebody has stopped has had its time after stoppedWait.
+const (
+	supervisorWait = 10 * time.Second
+	stoppedWait    = time.Second
+)
+
+// supervisorEnds waits until a supervisor that is about to end has ended.
+func supervisorEnds(p sys.Process, pidfd int) (ended bool, err error) {
+	for deadline := time.Now().Add(supervisorWait); ; {
+		ended, err = sys.PidfdWait(pidfd, time.Now().Add(stoppedWait))
+		if err != nil || ended || !time.Now().Before(deadline) {
+			return ended, err
+		}
+		if stat, err := sys.ReadStat(p.Pid); err == nil && stat.State == 'T' {
+			return false, nil
+		}
+	}
+}
 
 // completeEnd adds to the record what a supervisor has written. Once the
 // container has ended it waits for that.
@@ -114,7 +130,7 @@ func (r *Runtime) completeEnd(record *store.Record) {
 	}
 	supervisor, err := sys.OpenProcess(record.Supervisor())
 	if err == nil {
-		_, _ = sys.PidfdWait(supervisor, time.Now().Add(supervisorWait))
+		_, _ = supervisorEnds(record.Supervisor(), supervisor)
 		sys.Close(supervisor)
 	}
 	r.readEnd(record)
@@ -243,7 +259,7 @@ func (c *container) awaitSupervisor() error {
 		return err
 	}
 	defer sys.Close(fd)
-	ended, err := sys.PidfdWait(fd, time.Now().Add(supervisorWait))
+	ended, err := supervisorEnds(c.record.Supervisor(), fd)
 	if err != nil || ended {
 		return err
 	}

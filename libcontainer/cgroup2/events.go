@@ -183,9 +183,13 @@ func (c *Cgroup) Thaw() error {
 	return c.write("cgroup.freeze", "0")
 }
 
-// Frozen says whether every process in the cgroup and below it is stopped.
+// Frozen says whether every process in the cgroup and below it is stopped. A
+// cgroup that has been removed has none.
 func (c *Cgroup) Frozen() (bool, error) {
 	text, err := c.read("cgroup.events")
+	if gone(err) {
+		return false, nil
+	}
 	if err != nil {
 		return false, err
 	}

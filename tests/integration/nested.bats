@@ -9,7 +9,7 @@ setup_test() {
 	P=$ID.p C=$ID.c G=$ID.g
 }
 
-SLEEP='trap "exit 7" TERM; while :; do sleep 0.05; done'
+SLEEP='trap "exit 7" TERM; echo ready; while :; do sleep 0.05; done'
 
 # box ID [FLAG…]: a running container. What it prints is in the file $BOX_OUT.
 box() {
@@ -19,6 +19,9 @@ box() {
 	BOX_OUT=$out_file
 	ok
 }
+
+# ready: the container that was started last has come to its loop.
+ready() { eventually grep -qx ready "$out_file"; }
 
 # family: $P, nested in it $C, and nested in that $G.
 family() {
@@ -208,6 +211,7 @@ $P"
 @test "wait: how a child ended that was seen by nobody but its deletion, or by a wait before" {
 	need kernel:6.15
 	family
+	ready
 	# Seen by a wait, which puts it on record.
 	rt kill "$G" TERM
 	stopped "$G"
@@ -242,6 +246,7 @@ parent() {
 	script "echo parent >/mark/whose; $SLEEP" "$(mount_edit /mark tmpfs tmpfs)" "$@"
 	rt run --detach --bundle "$BUNDLE" "$P"
 	ok
+	ready
 	edit /linux/namespaces='[]' /hostname! /linux/uidMappings! /linux/gidMappings! /linux/timeOffsets!
 }
 
@@ -432,14 +437,14 @@ report() { "$RIG" get "$out_file" "$@" | paste -sd ' '; }
 	fails "has nested containers: $G"
 	rt delete --force "$G"
 	ok
-	dead "$pid"
+	eventually dead "$pid"
 	none "$G"
 	status_is running "$C"
 	pid=$(state /pid "$C")
 	echo nonsense >"$ROOT/$P/state.json"
 	rt delete --force "$P"
 	ok
-	dead "$pid"
+	eventually dead "$pid"
 	none "$P" "$C"
 	clean
 }
@@ -494,6 +499,7 @@ report() { "$RIG" get "$out_file" "$@" | paste -sd ' '; }
 	box "$P" --supervise
 	edit /linux/namespaces='[{"type":"mount"}]' /hostname!
 	box "$C" --supervise --parent "$P"
+	ready
 	rt kill "$C" TERM
 	rt wait "$C"
 	[ "$status" -eq 7 ]

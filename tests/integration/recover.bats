@@ -92,7 +92,7 @@ plant() {
 	rt recover --clean
 	ok
 	reports '' "$orphan" '' '' "\"$ID\""
-	dead "$pid"
+	eventually dead "$pid"
 	[ ! -e "$TREE/$ID" ]
 	rt recover --clean
 	ok
@@ -133,7 +133,7 @@ plant() {
 	rt recover --clean
 	ok
 	has "$output" '"cleaned":["b","below","foreign"]'
-	for p in $one $two $three; do dead "$p"; done
+	for p in $one $two $three; do eventually dead "$p"; done
 	[ ! -e "$TREE/foreign" ]
 	[ -d "$TREE/empty/more" ]
 	[ -d "$TREE/a/slice" ]
@@ -159,7 +159,7 @@ plant() {
 	has "$output" '"cleaned":["p","q","r"]'
 	has "$output" '"errors":[{"id":"outer"'
 	[ ! -e "$TREE/p" ]
-	dead "$STRANGER"
+	eventually dead "$STRANGER"
 	eq "$(state /status)" running
 	rt delete --force "$ID"
 	ok
@@ -175,7 +175,7 @@ plant() {
 	rt recover --clean
 	ok
 	has "$output" "\"cleaned\":[\"$ID\"]"
-	dead "$STRANGER"
+	eventually dead "$STRANGER"
 	[ ! -e "$TREE/$ID" ]
 	eq "$(state /status)" running
 }
@@ -218,7 +218,7 @@ plant() {
 	rt recover --clean
 	ok
 	reports '' '' "$found" '' "\"${ID}a\",\"${ID}b\",\"${ID}c\",\"${ID}d\""
-	dead "$pid"
+	eventually dead "$pid"
 	eq "$(find "$ROOT" "$TREE" -mindepth 1 -type d)" ""
 	rt recover --clean
 	ok

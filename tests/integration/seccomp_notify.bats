@@ -227,6 +227,7 @@ $BUNDLE
 	script 'mkdir /tmp/program 2>&1; true'
 	create
 	ok
+	eventually connections 1
 	rt start "$ID"
 	ok
 	stopped

@@ -27,12 +27,13 @@ unharmed() {
 	diff -U 0 "$T/before" "$T/after" >&2 || die "the host was changed"
 }
 
-# race A B…: in the background, with its count in $T/races.
+# race A B…: in the background, with its count in $T/races. It has begun.
 race() {
 	mkfifo "$T/racing"
 	"$RIG" race "$@" <"$T/racing" >"$T/races" 3>&- &
 	RACER=$!
 	exec {RACING}>"$T/racing"
+	eventually test -s "$T/races"
 }
 
 # raced ends the race, which must have been one.
@@ -40,7 +41,9 @@ raced() {
 	exec {RACING}>&-
 	wait "$RACER"
 	rm "$T/racing"
-	[ "$(<"$T/races")" -gt "$(rounds)" ] || die "$(<"$T/races") exchanges in $(rounds) rounds"
+	local count
+	count=$(tail -n 1 "$T/races")
+	[ "$count" -gt "$(rounds)" ] || die "$count exchanges in $(rounds) rounds"
 }
 
 # An emulated machine is ten to thirty times as slow, and sees a sample.

@@ -31,7 +31,7 @@ setup_test() { watch; }
 
 # Can fail: a frozen process ends by SIGKILL only because cgroup2 lets it; a kill or a delete
 # that waited for a thaw first, as crun's did, would not come back.
-@test "a frozen container is killed within a second, and deleted" {
+@test "a frozen container is killed without a thaw, and deleted" {
 	script 'sleep 1000'
 	start_box
 	pid=$(state /pid)
@@ -39,7 +39,7 @@ setup_test() { watch; }
 	eventually status_is paused
 	rt kill "$ID" KILL
 	ok
-	"$RIG" wait "$pid" 1
+	"$RIG" wait "$pid" 60
 	rt delete "$ID"
 	ok
 	clean

@@ -92,9 +92,10 @@ plant() {
 	matches "$output" '^\{"signal":9,"finished_at":'
 	rt delete "${ID}a"
 	ok
-	# The same name again, and one that is deleted at once.
+	# The same name again, and one that is never started.
 	rt create --bundle "$BUNDLE" "${ID}a"
 	ok
+	eventually watches 1 1
 	rt delete --force "${ID}a"
 	ok
 	told 1 "$(exited "${ID}a" '"signal":9')"
@@ -121,6 +122,7 @@ plant() {
 	watching 1
 	for id in "${ID}a" "${ID}b"; do
 		"$RUNTIME" --root "$WATCH_ROOT" create --bundle "$BUNDLE" "$id" 3>&- >/dev/null </dev/null
+		eventually watches 1 1
 		"$RUNTIME" --root "$WATCH_ROOT" delete --force "$id"
 		told 1 "$(exited "$id" '"signal":9')"
 		rmdir "$WATCH_ROOT" "${WATCH_ROOT%/*}"
@@ -214,6 +216,8 @@ dead_for_good() { [ ! -e "/proc/$("$RIG" get "$ROOT/$1/state.json" /pid)" ]; }
 	watching 1
 	watching 2
 	start_box
+	eventually watches 1 1
+	eventually watches 2 1
 	rt kill "$ID" KILL
 	told 1 "$(exited "$ID" '"signal":9')"
 	told 2 "$(exited "$ID" '"signal":9')"
@@ -324,6 +328,7 @@ burn() { echo >"$BASE/go.$1"; }
 		ok
 		edit "$LIMIT"
 	done
+	eventually watches 1 2
 	rt update --memory 32m --memory-swap 32m "${ID}a"
 	ok
 	for c in a b; do
@@ -365,7 +370,7 @@ burn() { echo >"$BASE/go.$1"; }
 		watching $n
 		unwatch $n
 		eq "$(cat watch.$n)" ""
-		rt recover --clean
+		MESOC_CGROUPS_ROOT=$ID.none rt recover --clean # to it the containers of the other tests are no orphans
 		has "$output" "\"recovered\":[\"$ID\"]"
 	done
 	# What it was to be ended for stands on record: it is.

@@ -41,7 +41,7 @@ func commands() map[string]command {
 		"idmap":    {"DIR  can a bind mount of DIR be idmapped? exit 1 if not", idmap},
 		"without":  {withoutUsage, without},
 		"sentinel": {"plant DIR | look FILE|DIR…  what no container may change (see sentinel.go)", sentinel},
-		"race":     {"A B…  exchange files until stdin ends; print how often", race},
+		"race":     {"A B…  exchange files until stdin ends; print begun, then how often", race},
 		"hostile":  {"ROOTFS PATH KIND TARGET | --list  put something unexpected into an image", hostile},
 		"fds":      {"print the descriptors from 3 on", fds},
 		"withfds":  {"FILE FIRST LAST PROGRAM ARG…  start a program with these descriptors open", withFDs},

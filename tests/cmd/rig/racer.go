@@ -11,7 +11,7 @@ import (
 )
 
 // race exchanges two files again and again until its stdin ends, and prints
-// how often: a directory and a symlink, say, while a runtime walks through.
+// when it has begun and how often: a directory and a symlink, say, while a runtime walks through.
 func race(args []string) error {
 	if len(args) == 0 || len(args)%2 != 0 {
 		return fmt.Errorf("want A B…")
@@ -28,6 +28,9 @@ func race(args []string) error {
 			if err != nil && err != unix.EBUSY { // something is mounted on one of them
 				return fmt.Errorf("exchange %s and %s: %w", args[i], args[i+1], err)
 			}
+		}
+		if n == 0 {
+			fmt.Println("begun")
 		}
 		// Some exchanges come at once, others leave the time for several steps
 		// between; where there is one CPU, the others must run at all.
