@@ -157,6 +157,8 @@ var badLinux = []badCase{
 		[]string{`/linux/uidMappings: a container whose id 0 is not mapped is not supported`}},
 	{"too many mappings", withUserNamespace("/linux/uidMappings", manyMappings(341)),
 		[]string{`/linux/uidMappings: 341: has more than the 340 entries that the kernel takes`}},
+	{"mappings of more than a page", withUserNamespace("/linux/uidMappings", longMappings(300)),
+		[]string{`/linux/uidMappings: takes 4500 bytes as the lines of a map, and the kernel takes less than 4096`}},
 	one("offsets without a namespace", "/linux/timeOffsets", `{"monotonic":{"secs":1}}`, `/linux/timeOffsets: needs a new time namespace`),
 	{"offsets of a joined namespace", []string{"/linux/namespaces/-", `{"type":"time","path":"/proc/1/ns/time"}`, "/linux/timeOffsets", `{"boottime":{"secs":1}}`},
 		[]string{`/linux/timeOffsets: needs a new time namespace`}},
@@ -265,6 +267,10 @@ var badResources = []badCase{
 
 func manyMappings(n int) string {
 	return "[" + strings.TrimSuffix(strings.Repeat(`{"containerID":0,"hostID":0,"size":1},`, n), ",") + "]"
+}
+
+func longMappings(n int) string {
+	return "[" + strings.TrimSuffix(strings.Repeat(`{"containerID":0,"hostID":2000000000,"size":1},`, n), ",") + "]"
 }
 
 func TestBase(t *testing.T) {

@@ -3,6 +3,7 @@ package bundle
 import (
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -102,7 +103,8 @@ func (c *checker) userNamespace(l *specs.Linux, ns *namespaceSet) {
 	}
 }
 
-// maxMappings is what the kernel takes (user_namespaces(7)).
+// maxMappings is what the kernel takes, in less than a page of lines
+// (user_namespaces(7)).
 const maxMappings = 340
 
 // mappings checks one list of id mappings and reports whether it is good.
@@ -110,6 +112,10 @@ func (c *checker) mappings(pointer string, list []specs.LinuxIDMapping) bool {
 	before := len(c.problems)
 	if len(list) > maxMappings {
 		c.bad(pointer, len(list), "has more than the 340 entries that the kernel takes")
+		return false
+	}
+	if size, page := mapSize(list), unix.Getpagesize(); size >= page {
+		c.bad(pointer, nil, "takes "+strconv.Itoa(size)+" bytes as the lines of a map, and the kernel takes less than "+strconv.Itoa(page))
 		return false
 	}
 	const ids = 1 << 32
@@ -131,6 +137,18 @@ func (c *checker) mappings(pointer string, list []specs.LinuxIDMapping) bool {
 		}
 	}
 	return len(c.problems) == before
+}
+
+// mapSize is the length of the lines that the mappings are written as.
+func mapSize(list []specs.LinuxIDMapping) int {
+	size := 0
+	var number [10]byte
+	for _, m := range list {
+		for _, n := range [...]uint32{m.ContainerID, m.HostID, m.Size} {
+			size += len(strconv.AppendUint(number[:0], uint64(n), 10)) + len(" ")
+		}
+	}
+	return size
 }
 
 func overlap(a, sizeA, b, sizeB uint32) bool {
