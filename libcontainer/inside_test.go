@@ -87,6 +87,18 @@ func TestSocketActivation(t *testing.T) {
 		}
 	}()
 	me := strconv.Itoa(os.Getpid())
+	inherited := func(flags int) {
+		for fd := uintptr(3); fd < 5; fd++ { // some are the Go runtime's
+			if _, err := unix.FcntlInt(fd, unix.F_SETFD, flags); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := socketActivation(1); err == nil || !strings.Contains(err.Error(), "hand descriptor 3 on") {
+		t.Errorf("a descriptor of our own: error %v", err)
+	}
+	inherited(0)
+	defer inherited(unix.FD_CLOEXEC)
 	for _, c := range []struct {
 		fds, pid string
 		preserve int
