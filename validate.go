@@ -66,6 +66,9 @@ type remark struct {
 func report(found *bundle.Inspection) []remark {
 	list := []remark{}
 	for _, p := range found.Problems {
+		if p.Pointer == "/" { // all of it, which people can tell better so
+			p.Pointer = ""
+		}
 		list = append(list, remark{Problem: p})
 	}
 	for _, p := range found.Warnings {

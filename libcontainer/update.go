@@ -131,14 +131,17 @@ func (c *container) newLimits(o *UpdateOptions, current *cgroup2.Cgroup) (limits
 	if err := bundle.CheckResources(o.ResourcesName, r); err != nil {
 		return limits, err
 	}
+	if len(r.Devices) > 0 {
+		c.runtime.advise("/devices: ignored: the rules of a container stay as they are")
+		others := *r
+		others.Devices = nil
+		r = &others
+	}
 	if limits, err = cgroup2.Translate(r); err != nil {
 		return limits, err
 	}
 	for _, i := range limits.Ignored {
 		c.runtime.advise("%s: ignored: %s", i.Field, i.Why)
-	}
-	if len(limits.Devices) > 0 {
-		c.runtime.advise("/devices: ignored: the rules of a container stay as they are")
 	}
 	return limits, nil
 }

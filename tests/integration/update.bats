@@ -246,7 +246,10 @@ resources() {
 		eventually test ! -e "$root/tmp/want"
 	}
 	says 'No such device'
-	resources '{"devices":[{"allow":false,"access":"rwm"}]}'
+	for rule in '"access":"rwm"' '"access":""'; do
+		resources "{\"devices\":[{\"allow\":false,$rule}]}"
+		ok
+	done
 	ok
 	says 'No such device'
 }

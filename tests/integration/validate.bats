@@ -40,6 +40,11 @@ setup_test() { ours "a command of its own"; }
 	rt validate -f json -b "$BUNDLE"
 	ok
 	eq "$output" "[]"
+	# The pointer to all of it is empty.
+	echo '[]' >"$BUNDLE/config.json"
+	rt validate -f json -b "$BUNDLE"
+	fails "1 problem"
+	eq "$output" '[{"pointer":"","rule":"expected an object, found an array"}]'
 }
 
 @test "validate: all wrong types of a config" {
