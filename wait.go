@@ -19,7 +19,8 @@ container wait does until the outermost one around it is deleted.
 The end of a container with --supervise is always known. Of others the kernel
 tells those who are not the parent only while they look: the end of a container
 that nobody waited for is known as long as its parent has not collected it. If it is not known, that is an error, and nothing is printed. On
-kernels before 6.15 the parent can be faster than a wait.`,
+kernels before 6.15 the parent can be faster than a wait that is not root's in the
+namespaces that the host has started with.`,
 	minArgs: 1, maxArgs: 1, takesID: true,
 	run: wait,
 }

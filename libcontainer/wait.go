@@ -13,7 +13,7 @@ import (
 )
 
 // errUnseen is why nobody knows how a container ended.
-var errUnseen = errors.New("it has ended, and how was not seen: who waits must have begun before, and on a kernel before 6.15 be faster than its parent")
+var errUnseen = errors.New("it has ended, and how was not seen: who waits must have begun before, and on a kernel before 6.15 be root on the host or faster than its parent")
 
 // Wait waits until the container's init has ended, and tells how. That is put
 // on record for those who ask later. Without having seen it, on record or with
@@ -61,6 +61,11 @@ func (r *Runtime) awaitEnd(record *store.Record) error {
 	}
 	defer sys.Close(pidfd)
 	end := &store.Termination{}
+	var events *sys.ExitEvents // nil: who may not listen has the other ways
+	if !sys.PidfdTellsExit(pidfd) {
+		events, _ = sys.OpenExitEvents(record.Pid)
+		defer events.Close()
+	}
 	before, err := sys.PidfdWait(pidfd, time.Now())
 	if err == nil && !before {
 		_, err = sys.PidfdWait(pidfd, time.Time{})
@@ -73,6 +78,9 @@ func (r *Runtime) awaitEnd(record *store.Record) error {
 		return nil
 	}
 	status, err := sys.PidfdExit(record.Init(), pidfd)
+	if errors.Is(err, unix.ENODATA) && !before {
+		status, err = events.Exit()
+	}
 	switch {
 	case errors.Is(err, unix.ENODATA):
 		return r.endSeenByOthers(record)

@@ -233,6 +233,10 @@ probe_kernel() { # MAJOR.MINOR or later
 	IFS=.- read -r -a running <<<"$(uname -r)"
 	((running[0] > ${1%.*} || running[0] == ${1%.*} && running[1] >= ${1#*.}))
 }
+# How a process has ended is told who is not its parent: by a pidfd, or by the kernel's process events.
+probe_exits() {
+	probe_kernel 6.15 || [[ $(readlink /proc/self/ns/pid)$(readlink /proc/self/ns/user) == 'pid:[4026531836]user:[4026531837]' ]]
+}
 probe_timens() { [ -e /proc/self/ns/time ]; }
 probe_sys_resource() { [ $((0x$(sed -n 's/^CapEff:\t//p' /proc/self/status) >> 24 & 1)) = 1 ]; }
 probe_apparmor() { [ "$(cat /sys/module/apparmor/parameters/enabled)" = Y ] && command -v apparmor_parser; }

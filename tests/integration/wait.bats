@@ -27,7 +27,7 @@ waited() {
 STAMP='"finished_at":"20[0-9-]{8}T[0-9:]{8}(\.[0-9]+)?Z"'
 
 @test "wait: the exit code, for several at once and for who comes later" {
-	need kernel:6.15
+	need exits
 	script 'read x <>/gate; exit 77'
 	mkfifo "$BASE/gate"
 	create
@@ -59,7 +59,7 @@ STAMP='"finished_at":"20[0-9-]{8}T[0-9:]{8}(\.[0-9]+)?Z"'
 }
 
 @test "wait: an end by a signal is 128 and the signal" {
-	need kernel:6.15
+	need exits
 	script 'sleep 1000'
 	start_box
 	wait_for 1
@@ -71,7 +71,7 @@ STAMP='"finished_at":"20[0-9-]{8}T[0-9:]{8}(\.[0-9]+)?Z"'
 }
 
 @test "wait: exit code 0 is printed, and is the exit status" {
-	need kernel:6.15
+	need exits
 	script 'read x <>/gate'
 	mkfifo "$BASE/gate"
 	start_box
@@ -82,7 +82,7 @@ STAMP='"finished_at":"20[0-9-]{8}T[0-9:]{8}(\.[0-9]+)?Z"'
 }
 
 @test "wait: a created container that is killed, and a paused one is waited for" {
-	need kernel:6.15
+	need exits
 	script 'sleep 1000'
 	create
 	ok
@@ -106,7 +106,7 @@ STAMP='"finished_at":"20[0-9-]{8}T[0-9:]{8}(\.[0-9]+)?Z"'
 }
 
 @test "wait: delete --force while it waits" {
-	need kernel:6.15
+	need exits
 	script 'sleep 1000'
 	start_box
 	wait_for 1
@@ -119,7 +119,7 @@ STAMP='"finished_at":"20[0-9-]{8}T[0-9:]{8}(\.[0-9]+)?Z"'
 }
 
 @test "wait: the end of an attached run, which collects and deletes it" {
-	need kernel:6.15
+	need exits
 	script 'echo up; read x <>/gate; exit 3'
 	mkfifo "$BASE/gate"
 	"$RUNTIME" --root "$ROOT" run --bundle "$BUNDLE" "$ID" >out 2>err 3>&- </dev/null &

@@ -170,7 +170,7 @@ func optional() []Feature {
 		}, {
 			Name: "PIDFD_INFO_EXIT", Since: Version{6, 15}, Probe: pidfdExitInfo,
 			UsedFor: "the commands `wait` and `watch`: how a process has ended that is no child of ours",
-			Without: "the end of a container without `--supervise` is known only to a `wait` or `watch` that is faster than the parent of the process",
+			Without: "the end of a container without `--supervise` is known only to a `watch` that is faster than the parent of the process, and to a `wait` that is that or may listen to the kernel's process events (CAP_NET_ADMIN in the host's first namespaces, CONFIG_PROC_EVENTS)",
 		},
 	}
 }

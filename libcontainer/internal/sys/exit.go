@@ -45,6 +45,14 @@ func reapedExit(pidfd int) (ExitStatus, bool) {
 	return exitStatus(unix.WaitStatus(info.Exit_code)), true
 }
 
+// PidfdTellsExit says whether the pidfd of a process that lives may tell how it
+// ends. Kernels from 6.13 to 6.14 tell other things.
+func PidfdTellsExit(pidfd int) bool {
+	info := unix.PidfdInfo{Mask: unix.PIDFD_INFO_EXIT}
+	err := retry(func() error { return unix.IoctlPidfdInfo(pidfd, &info) })
+	return err == nil || err == unix.ESRCH
+}
+
 // zombieExit asks proc. To those who have no right to know it says 0.
 func zombieExit(p Process) (ExitStatus, bool) {
 	var buf [2048]byte
