@@ -9,6 +9,7 @@
 package bundle
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"reflect"
@@ -41,9 +42,10 @@ type Bundle struct {
 // Load reads and validates the bundle in a directory. A profile that is known is
 // neither decoded nor checked, and Spec is without it; known may be nil.
 func Load(dir string, known Known) (*Bundle, error) {
+	named := cmp.Or(dir, ".")
 	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return nil, fmt.Errorf("find bundle %s: %w", dir, err)
+		return nil, fmt.Errorf("find bundle %s: %w", named, err)
 	}
 	path := filepath.Join(dir, ConfigName)
 	raw, err := readConfig(path)

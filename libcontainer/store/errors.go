@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"strconv"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -72,8 +73,9 @@ func ValidID(id string) error {
 	}
 	for i := range len(id) {
 		if !validIDByte(id[i]) {
+			_, n := utf8.DecodeRuneInString(id[i:])
 			return fail(op, strconv.Quote(id),
-				errors.New(strconv.Quote(id[i:i+1])+" is not a letter, a digit or one of _+-."))
+				errors.New(strconv.Quote(id[i:i+n])+" is not a letter, a digit or one of _+-."))
 		}
 	}
 	return nil

@@ -180,6 +180,8 @@ func TestErrorTexts(t *testing.T) {
 		{busy, `lock container "c": another command is changing it`, []error{ErrLocked}},
 		{half, `container does not exist: "half": its creation never finished`, []error{ErrNotExist, ErrIncomplete}},
 		{id, `invalid container ID format "a/b": "/" is not a letter, a digit or one of _+-.`, nil},
+		{ValidID("bü"), `invalid container ID format "bü": "ü" is not a letter, a digit or one of _+-.`, nil},
+		{ValidID("b\xfc"), `invalid container ID format "b\xfc": "\xfc" is not a letter, a digit or one of _+-.`, nil},
 		{l.Save(bad), `save container "c": pid -1: no process has it`, nil},
 	} {
 		if c.err == nil || c.err.Error() != c.want {
