@@ -175,7 +175,7 @@ func (c *creation) make(ctx context.Context, gate plan.Gate) error {
 
 // makeCgroups makes the container's cgroups, and its class of service.
 func (c *creation) makeCgroups() (err error) {
-	if c.pair, err = cgroup2.Create(c.mount, c.record.Cgroup, c.record.CgroupLeaf, c.limits.Controllers()); err != nil {
+	if c.pair, err = cgroup2.Create(c.mount, c.record.Cgroup, c.record.CgroupLeaf, c.limits.Controllers(), !c.record.ShareCgroups); err != nil {
 		c.record.Cgroup = "" // what stands there is not ours to undo
 		return err
 	}

@@ -1,6 +1,7 @@
 package cgroup2
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -136,6 +137,88 @@ func (h chain) enable(c *Cgroup, need Controllers) error {
 		}
 	}
 	return enableIn(c, need)
+}
+
+// enableAll makes all controllers usable in the container's cgroup c and in what
+// is below it, as far as that goes, and returns those that are.
+func (h chain) enableAll(c *Cgroup) (enabled string) {
+	root, err := h.openParent("")
+	if err != nil {
+		return ""
+	}
+	defer root.Close()
+	all, err := root.read("cgroup.controllers")
+	if err != nil {
+		return ""
+	}
+	have, err := c.read("cgroup.controllers")
+	if err != nil {
+		return ""
+	}
+	if missing := controllersIn(all).missing(have); len(missing) > 0 {
+		h.handOn(root, missing)
+		if have, err = c.read("cgroup.controllers"); err != nil {
+			return ""
+		}
+	}
+	if list := controllersIn(have); len(list) == 0 || enableIn(c, list) != nil {
+		return ""
+	}
+	return have
+}
+
+// controllersIn is a list of controllers as the kernel writes it.
+func controllersIn(list string) Controllers {
+	var c Controllers
+	for name := range strings.FieldsSeq(list) {
+		c = append(c, Need{Controller: name, Wish: true})
+	}
+	return c
+}
+
+// handOn enables controllers in the cgroups above the container's, from the root
+// down to the first that cannot. None is asked that holds processes itself: it
+// would take cpu and pids, and what is below it could hold none any more.
+func (h chain) handOn(root *Cgroup, wanted Controllers) {
+	for end := 0; ; end++ {
+		p := root
+		if end > 0 {
+			var err error
+			if p, err = h.openParent(h.path[:end]); err != nil {
+				return
+			}
+		}
+		ok := p.handsOn(wanted)
+		if end > 0 {
+			p.Close()
+		}
+		next := strings.IndexByte(h.path[min(end+1, len(h.path)):], '/')
+		if !ok || next < 0 {
+			return
+		}
+		end += next
+	}
+}
+
+// handsOn enables those of the controllers that the cgroup has and hands on yet.
+func (c *Cgroup) handsOn(wanted Controllers) bool {
+	have, err := c.read("cgroup.controllers")
+	if err != nil {
+		return false
+	}
+	on, err := c.read("cgroup.subtree_control")
+	if err != nil {
+		return false
+	}
+	missing := wanted.available(have).missing(on)
+	if len(missing) == 0 {
+		return true
+	}
+	// The kernel's root has no type, and may hold processes.
+	if _, err := c.read("cgroup.type"); !errors.Is(err, unix.ENOENT) && c.somePids() != "" {
+		return false
+	}
+	return enableIn(c, missing) == nil
 }
 
 // enableAbove enables controllers in the cgroups above the container's. Those

@@ -50,12 +50,14 @@ func Exists(m Mount, path string) (bool, error) {
 
 // Create makes the container's cgroup at path below the mount, with every
 // component that is missing, and the leaf in it, makes the needed controllers
-// usable in both, and opens them.
+// usable in both, and opens them. With all, so are all other controllers, as far
+// as the cgroups above can hand them on: what the container uses is counted, and
+// it can divide it.
 //
 // A cgroup that exists already is taken if it fits: it must not hold processes
 // and not be frozen. On an error nothing is left that was not there before,
 // but for controllers that were enabled on the way.
-func Create(m Mount, path, leaf string, need Controllers) (*Pair, error) {
+func Create(m Mount, path, leaf string, need Controllers, all bool) (*Pair, error) {
 	path, err := CleanPath(path)
 	if err != nil {
 		return nil, err
@@ -69,14 +71,14 @@ func Create(m Mount, path, leaf string, need Controllers) (*Pair, error) {
 	}
 	defer sys.Close(root)
 	p := &Pair{}
-	if err := p.create(chain{mount: m, root: root, path: path}, leaf, need); err != nil {
+	if err := p.create(chain{mount: m, root: root, path: path}, leaf, need, all); err != nil {
 		p.undo(root)
 		return nil, err
 	}
 	return p, nil
 }
 
-func (p *Pair) create(h chain, leaf string, need Controllers) (err error) {
+func (p *Pair) create(h chain, leaf string, need Controllers, all bool) (err error) {
 	if err := p.makePath(h.root, h.path); err != nil {
 		return err
 	}
@@ -89,6 +91,9 @@ func (p *Pair) create(h chain, leaf string, need Controllers) (err error) {
 		}
 	}
 	// Before the leaf is there: then the kernel has less to do.
+	if all {
+		need = need.missing(h.enableAll(p.Container))
+	}
 	if len(need) > 0 {
 		if err := h.enable(p.Container, need); err != nil {
 			return err

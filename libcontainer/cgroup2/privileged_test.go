@@ -47,7 +47,7 @@ func (s tree) exists(elements ...string) bool {
 
 func (s tree) create(name string, need Controllers) *Pair {
 	s.Helper()
-	p, err := Create(s.mount, s.path+"/"+name, "leaf", need)
+	p, err := Create(s.mount, s.path+"/"+name, "leaf", need, false)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestCreateTogether(t *testing.T) {
 	errs := make([]error, 16)
 	for i := range errs {
 		all.Go(func() {
-			p, err := Create(s.mount, s.path+"/x/y/c"+itoa(i), "leaf", need)
+			p, err := Create(s.mount, s.path+"/x/y/c"+itoa(i), "leaf", need, false)
 			if errs[i] = err; err == nil {
 				p.Close()
 			}
@@ -156,23 +156,23 @@ func readFile(t *testing.T, name string) string {
 func TestCreateRefuses(t *testing.T) {
 	s := scratch(t)
 	for _, path := range []string{"", "/", "..", "x/../y", "x//y"} {
-		if _, err := Create(s.mount, path, "leaf", nil); err == nil {
+		if _, err := Create(s.mount, path, "leaf", nil, false); err == nil {
 			t.Errorf("path %q is taken", path)
 		}
 	}
 	for _, leaf := range []string{"", "..", "a/b", "."} {
-		if _, err := Create(s.mount, s.path+"/c1", leaf, nil); err == nil || !strings.Contains(err.Error(), "leaf") {
+		if _, err := Create(s.mount, s.path+"/c1", leaf, nil, false); err == nil || !strings.Contains(err.Error(), "leaf") {
 			t.Errorf("leaf %q: %v", leaf, err)
 		}
 	}
-	if _, err := Create(Mount{Path: "/nonexistent"}, "a", "leaf", nil); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Create(Mount{Path: "/nonexistent"}, "a", "leaf", nil, false); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no mount: %v", err)
 	}
 	// A file of the kernel's is no cgroup, and nothing is left beside it.
-	if _, err := Create(s.mount, s.path+"/cgroup.procs", "leaf", nil); !errors.Is(err, unix.ENOTDIR) {
+	if _, err := Create(s.mount, s.path+"/cgroup.procs", "leaf", nil, false); !errors.Is(err, unix.ENOTDIR) {
 		t.Errorf("a file: %v", err)
 	}
-	if _, err := Create(s.mount, s.path+"/n1/n2", "cgroup.procs", nil); !errors.Is(err, unix.ENOTDIR) {
+	if _, err := Create(s.mount, s.path+"/n1/n2", "cgroup.procs", nil, false); !errors.Is(err, unix.ENOTDIR) {
 		t.Errorf("a file as the leaf: %v", err)
 	}
 	if s.exists("n1") {
@@ -184,7 +184,7 @@ func TestCreateFits(t *testing.T) {
 	s := scratch(t)
 	p := s.create("c1", nil)
 	cmd := s.start(p.Leaf, "sleep", "1000")
-	_, err := Create(s.mount, s.path+"/c1", "leaf", nil)
+	_, err := Create(s.mount, s.path+"/c1", "leaf", nil, false)
 	if want := "use cgroup " + s.path + "/c1: it exists and holds processes"; err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("%v, want %s", err, want)
 	}
@@ -197,7 +197,7 @@ func TestCreateFits(t *testing.T) {
 	if err := p.Container.Freeze(soon()); err != nil {
 		t.Fatal(err)
 	}
-	_, err = Create(s.mount, s.path+"/c1", "leaf", nil)
+	_, err = Create(s.mount, s.path+"/c1", "leaf", nil, false)
 	if want := "use cgroup " + s.path + "/c1: it exists and is frozen"; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
@@ -243,7 +243,7 @@ func TestControllersEnabled(t *testing.T) {
 
 func TestMissingController(t *testing.T) {
 	s := scratch(t)
-	_, err := Create(s.mount, s.path+"/a/c1", "leaf", Controllers{{Controller: "nonesuch", For: "nonesuch.max"}})
+	_, err := Create(s.mount, s.path+"/a/c1", "leaf", Controllers{{Controller: "nonesuch", For: "nonesuch.max"}}, false)
 	var missing *MissingControllerError
 	if !errors.As(err, &missing) || missing.Controller != "nonesuch" || missing.Mount != s.mount.Path {
 		t.Fatalf("error %v", err)
@@ -258,6 +258,61 @@ func TestMissingController(t *testing.T) {
 	}
 }
 
+// What no limit asks for is counted all the same.
+func TestAllControllers(t *testing.T) {
+	s := scratch(t)
+	all := strings.Fields(readFile(t, s.mount.Path+"/cgroup.controllers"))
+	if len(all) == 0 {
+		t.Skip("cgroup2 has no controllers")
+	}
+	s.mkdir("a")
+	p, err := Create(s.mount, s.path+"/a/b/c1", "leaf", nil, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for _, dir := range []string{"", "a", "a/b", "a/b/c1"} {
+		on := strings.Fields(readFile(t, s.file(dir, "cgroup.subtree_control")))
+		for _, c := range all {
+			if !slices.Contains(on, c) {
+				t.Errorf("%s is not enabled in %q: %q", c, dir, on)
+			}
+		}
+	}
+	if on := readFile(t, s.file("a/b/c1/leaf/cgroup.subtree_control")); on != "" {
+		t.Errorf("enabled in the leaf: %q", on)
+	}
+	s.start(p.Leaf, "sleep", "1000")
+	// A limit whose controller is not there is an error all the same.
+	var missing *MissingControllerError
+	if _, err := Create(s.mount, s.path+"/a/c2", "leaf", Controllers{{Controller: "nonesuch", For: "nonesuch.max"}}, true); !errors.As(err, &missing) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// What no limit asks for is not worth an error, and no cgroup that can hold no process.
+func TestAllBelowBusyAncestor(t *testing.T) {
+	s := scratch(t)
+	s.mkdir("busy")
+	busy, err := Open(s.mount, s.path+"/busy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	s.start(busy, "sleep", "1000")
+	p, err := Create(s.mount, s.path+"/busy/c1", "leaf", nil, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for _, dir := range []string{"busy", "busy/c1"} {
+		if on := readFile(t, s.file(dir, "cgroup.subtree_control")); on != "" {
+			t.Errorf("enabled in %q: %q", dir, on)
+		}
+	}
+	s.start(p.Leaf, "sleep", "1000")
+}
+
 // TestBusyAncestor has a process in a cgroup that is to hand on controllers.
 func TestBusyAncestor(t *testing.T) {
 	s := scratch(t)
@@ -269,7 +324,7 @@ func TestBusyAncestor(t *testing.T) {
 	}
 	defer busy.Close()
 	cmd := s.start(busy, "sleep", "1000")
-	_, err = Create(s.mount, s.path+"/busy/c1", "leaf", Controllers{need})
+	_, err = Create(s.mount, s.path+"/busy/c1", "leaf", Controllers{need}, false)
 	if !errors.Is(err, unix.EBUSY) {
 		t.Fatalf("error %v", err)
 	}
@@ -295,7 +350,7 @@ func TestInvalidAncestor(t *testing.T) {
 	}
 	defer busy.Close()
 	s.start(busy, "sleep", "1000")
-	_, err = Create(s.mount, s.path+"/busy/c1", "leaf", Controllers{{Controller: "pids", For: "pids.max"}})
+	_, err = Create(s.mount, s.path+"/busy/c1", "leaf", Controllers{{Controller: "pids", For: "pids.max"}}, false)
 	want := "enable pids in cgroup " + s.path + `/busy/c1: its type is "domain invalid", because a cgroup above it`
 	if !errors.Is(err, unix.EOPNOTSUPP) || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("%v, want %s", err, want)

@@ -388,7 +388,7 @@ func BenchmarkCreateRemove(b *testing.B) {
 	mount, path := testutil.Cgroup2(b)
 	m := Mount{Path: mount}
 	for b.Loop() {
-		p, err := Create(m, path+"/c", "leaf", nil)
+		p, err := Create(m, path+"/c", "leaf", nil, false)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -450,6 +450,19 @@ delegable() {
 	limit pids.max 100
 }
 
+@test "without limits all controllers are enabled, so that all is counted" {
+	ours "the leaf"
+	need controller:hugetlb
+	script 'sleep 1000'
+	create
+	ok
+	local all d
+	all=$(cat /sys/fs/cgroup/cgroup.controllers)
+	for d in "$CG" "$CG/mesos" "$CG/mesos/$ID"; do eq "$(cat "$d/cgroup.subtree_control")" "$all" "controllers on in $d"; done
+	eq "$(cat "$CG/mesos/$ID/leaf/cgroup.controllers")" "$all"
+	eq "$(cat "$CG/mesos/$ID/leaf/cgroup.subtree_control")" ""
+}
+
 @test "values that cgroup2 has no place for" {
 	ours "runc ignores them"
 	for r in '{"memory":{"disableOOMKiller":true}}' '{"cpu":{"realtimeRuntime":1000}}' '{"blockIO":{"leafWeight":10}}' \
