@@ -113,11 +113,10 @@ is_confined() {
 @test "AppArmor: a /proc that is not one does not get the label" {
 	ours "runc refuses such a bundle"
 	profile
-	mkdir -p "$BASE/p" "$T/fake/self/attr/apparmor" "$T/fake/thread-self/attr/apparmor"
-	for f in self thread-self; do touch "$T/fake/$f/attr/"{exec,current,apparmor/exec}; done
+	mkdir -p "$BASE/p" "$BASE"/proc/{self,thread-self}/attr/apparmor
+	for f in self thread-self; do touch "$BASE/proc/$f/attr/"{exec,current,apparmor/exec}; done
 	in_box 'cat /p/self/attr/current; cat /proc/self/attr/exec /proc/self/attr/apparmor/exec /proc/thread-self/attr/exec /proc/thread-self/attr/apparmor/exec' \
 		"/process/apparmorProfile:=$PROFILE" /linux/maskedPaths! /linux/readonlyPaths! /mounts/@~1proc! \
-		"/mounts+={\"destination\":\"/proc\",\"source\":\"$T/fake\",\"options\":[\"bind\"]}" \
 		'/mounts+={"destination":"/p","type":"proc","source":"proc"}'
 	eq "$output" "$confined"
 	clean
