@@ -200,7 +200,8 @@ func (h chain) handOn(root *Cgroup, wanted Controllers) {
 	}
 }
 
-// handsOn enables those of the controllers that the cgroup has and hands on yet.
+// handsOn enables those of the controllers that the cgroup has and does not hand on
+// yet, and says whether it hands them all on now.
 func (c *Cgroup) handsOn(wanted Controllers) bool {
 	have, err := c.read("cgroup.controllers")
 	if err != nil {

@@ -253,7 +253,6 @@ resources() {
 		resources "{\"devices\":[{\"allow\":false,$rule}]}"
 		ok
 	done
-	ok
 	says 'No such device'
 }
 

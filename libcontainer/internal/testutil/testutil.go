@@ -98,6 +98,12 @@ func probe(name string) (missing string, known bool) {
 		if b, err := os.ReadFile("/proc/sys/user/max_user_namespaces"); err != nil || strings.TrimSpace(string(b)) == "0" {
 			return "no user namespaces", true
 		}
+	case name == "firstns": // those of the kernel's start
+		for path, first := range map[string]string{"pid": "pid:[4026531836]", "user": "user:[4026531837]"} {
+			if link, err := os.Readlink("/proc/self/ns/" + path); err != nil || link != first {
+				return "not in the first " + path + " namespace", true
+			}
+		}
 	case name == "swap":
 		if b, err := os.ReadFile("/proc/swaps"); err != nil || strings.Count(string(b), "\n") < 2 {
 			return "no swap in use", true
