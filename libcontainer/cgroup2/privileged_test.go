@@ -317,6 +317,22 @@ func TestAllBelowBusyAncestor(t *testing.T) {
 	s.start(p.Leaf, "sleep", "1000")
 }
 
+// Alone, pids would be taken by a cgroup that holds processes, and what is below it made unusable.
+func TestBusyHandsOnNothing(t *testing.T) {
+	s := scratch(t)
+	testutil.Feature(t, "cgroup2.pids")
+	s.create("other", Controllers{{Controller: "pids", For: "pids.max"}})
+	s.busy()
+	busy, err := Open(s.mount, s.path+"/busy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	if busy.handsOn(controllersIn("pids")) || readFile(t, s.file("busy", "cgroup.subtree_control")) != "" {
+		t.Error("a cgroup that holds processes hands on pids")
+	}
+}
+
 // TestBusyAncestor has a process in a cgroup that is to hand on controllers.
 func TestBusyAncestor(t *testing.T) {
 	s := scratch(t)
